@@ -1,0 +1,2 @@
+DROP TABLE updates;
+DROP TABLE assignments;

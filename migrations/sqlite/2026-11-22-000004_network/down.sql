@@ -1,0 +1,9 @@
+DROP TABLE calls;
+DROP TABLE cohort_quotas;
+DROP TABLE cohorts;
+DROP TABLE programmes;
+DROP TABLE mandates;
+DROP TABLE organisations;
+DROP TABLE postal_codes;
+DROP TABLE provinces;
+DROP TABLE regions;

@@ -1,0 +1,2 @@
+DROP TABLE projects_search;
+DROP TABLE projects;

@@ -1,0 +1,212 @@
+//! What happens when people sign up, prove their mailbox, change a password or are granted something.
+
+use chrono::Duration;
+use serde_json::json;
+
+use super::model::{
+    Account, CodeId, GrantId, GrantRow, MAILS_AN_HOUR, NewAccount, Purpose, Refusal, an_hour_before, check_scope, may_give,
+};
+use super::store;
+use crate::app::Tx;
+use crate::auth::{AccountId, Grant, Role};
+use crate::db::Conn;
+use crate::error::{Error, Result};
+use crate::events::{self, Fact};
+use crate::http::Seen;
+use crate::lang::Lang;
+use crate::mail::{self, Order, Recipient};
+
+/// An account that nobody can sign in to has this for a hash.
+const NO_PASSWORD: &str = "!";
+
+/// Takes a sign-up. The caller hears the same whether or not the address has an account; the mailbox learns which.
+pub fn sign_up(tx: &mut Tx<'_>, new: &NewAccount) -> Result<()> {
+    let known = store::find_by_email(tx.conn, &new.email)?;
+    let account = match known {
+        Some(account) => account,
+        None => {
+            let unproven = NewAccount { password_hash: NO_PASSWORD.into(), ..new.clone() };
+            let account = store::insert(tx, &unproven, None)?;
+            events::record(tx, Fact::new("account.registered", "account", account.id.0))?;
+            account
+        }
+    };
+    if store::codes_since(tx.conn, account.id, an_hour_before(tx.now))? >= MAILS_AN_HOUR {
+        return Ok(());
+    }
+    if account.verified_at.is_some() {
+        store::insert_code(tx, account.id, Purpose::Reminder, None, tx.now)?;
+        let link = tx.app.link("/account#forgotten");
+        return tell(tx, account.id, "already_registered", json!({ "link": link }));
+    }
+    // What was said at this sign-up waits with its own code, so that a stranger who signs up with somebody else's
+    // address can't have their password confirmed by the owner's click.
+    send_code(tx, account.id, Purpose::Verify, Some(new))
+}
+
+/// Proves a mailbox.
+pub fn verify(tx: &mut Tx<'_>, code: CodeId) -> Result<Account> {
+    let (id, pending) = store::use_code(tx, code, Purpose::Verify)?.ok_or(Refusal::CodeNotValid)?;
+    let mut account = store::find(tx.conn, id)?;
+    if account.verified_at.is_some() {
+        return Err(Refusal::CodeNotValid.into());
+    }
+    if let Some(new) = pending {
+        account.name = new.name;
+        account.language = new.language;
+        account.password_hash = new.password_hash;
+    }
+    account.verified_at = Some(tx.now);
+    let account = store::keep(tx, &account)?;
+    store::void_codes(tx, id, Purpose::Verify)?;
+    events::record(tx, Fact::new("account.verified", "account", id.0))?;
+    Ok(account)
+}
+
+/// Sends a code to choose a new password, if the address has an account.
+///
+/// # Errors
+/// The database's.
+pub fn forgot_password(tx: &mut Tx<'_>, email: &str) -> Result<()> {
+    let Some(account) = store::find_by_email(tx.conn, email)?.filter(Account::is_active) else {
+        return Ok(());
+    };
+    if store::codes_since(tx.conn, account.id, an_hour_before(tx.now))? >= MAILS_AN_HOUR {
+        return Ok(());
+    }
+    send_code(tx, account.id, Purpose::Reset, None)
+}
+
+/// Uses up a code from a "choose a new password" mail: whose it is.
+///
+/// # Errors
+/// `code-not-valid` for a code that is used, has run out, or whose owner may not come in.
+pub fn use_reset_code(tx: &mut Tx<'_>, code: CodeId) -> Result<Account> {
+    let (id, _) = store::use_code(tx, code, Purpose::Reset)?.ok_or(Refusal::CodeNotValid)?;
+    let account = store::find(tx.conn, id)?;
+    if !account.is_active() {
+        return Err(Refusal::CodeNotValid.into());
+    }
+    store::void_codes(tx, id, Purpose::Reset)?;
+    Ok(account)
+}
+
+/// Writes a new password and tells its owner. Ending sessions is the work of the slice that keeps them.
+///
+/// # Errors
+/// `stale-version` where the account has changed meanwhile.
+pub fn set_password(tx: &mut Tx<'_>, mut account: Account, password_hash: &str) -> Result<Account> {
+    account.password_hash = password_hash.to_owned();
+    let account = store::keep(tx, &account)?;
+    events::record(tx, Fact::new("account.password_changed", "account", account.id.0))?;
+    let link = tx.app.link("/account#forgotten");
+    tell(tx, account.id, "password_changed", json!({ "link": link }))?;
+    Ok(account)
+}
+
+/// What an account's owner can change about it.
+#[derive(Debug, Clone, Default)]
+pub struct Change {
+    pub name: Option<String>,
+    pub language: Option<Lang>,
+    pub time_zone: Option<String>,
+}
+
+pub fn change(tx: &mut Tx<'_>, id: AccountId, seen: &Seen, change: &Change) -> Result<Account> {
+    let mut account = store::find(tx.conn, id)?;
+    seen.check(account.version)?;
+    let fields: Vec<&str> = [
+        change.name.as_ref().map(|_| "name"),
+        change.language.map(|_| "language"),
+        change.time_zone.as_ref().map(|_| "time_zone"),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    if let Some(name) = &change.name {
+        account.name.clone_from(name);
+    }
+    if let Some(language) = change.language {
+        account.language = language;
+    }
+    if let Some(zone) = &change.time_zone {
+        account.time_zone.clone_from(zone);
+    }
+    let account = store::keep(tx, &account)?;
+    events::record(tx, Fact::new("account.changed", "account", id.0).data(json!({ "fields": fields })))?;
+    Ok(account)
+}
+
+/// Gives somebody a role in a scope.
+pub fn grant(tx: &mut Tx<'_>, id: AccountId, grant: &Grant) -> Result<GrantRow> {
+    if !may_give(tx.caller, grant.role) {
+        return Err(Error::refused("not-allowed"));
+    }
+    store::one(tx.conn, tx.caller, id)?;
+    check_scope(grant.role, &grant.scope)?;
+    give(tx, id, grant)
+}
+
+/// Writes a grant down. Slices call it for what follows from their own commands, such as owning a new project.
+///
+/// # Errors
+/// The database's.
+pub fn give(tx: &mut Tx<'_>, id: AccountId, grant: &Grant) -> Result<GrantRow> {
+    let row = store::insert_grant(tx, id, grant)?;
+    let data = json!({ "grant_id": row.id, "role": grant.role, "scope": grant.scope });
+    events::record(tx, Fact::new("grant.given", "account", id.0).data(data))?;
+    Ok(row)
+}
+
+/// Takes a grant back; it stays in the history.
+pub fn end_grant(tx: &mut Tx<'_>, id: AccountId, grant: GrantId) -> Result<()> {
+    store::one(tx.conn, tx.caller, id)?;
+    let row = store::grant_row(tx.conn, id, grant)?;
+    if !may_give(tx.caller, row.role) {
+        return Err(Error::refused("not-allowed"));
+    }
+    if row.role == Role::Admin && store::count_admins(tx.conn)? <= 1 {
+        return Err(Refusal::LastAdmin.into());
+    }
+    store::end_grant(tx, grant)?;
+    let data = json!({ "grant_id": grant, "role": row.role });
+    events::record(tx, Fact::new("grant.ended", "account", id.0).data(data))?;
+    Ok(())
+}
+
+/// An account whose mailbox needs no proof: the operator vouches for it.
+///
+/// # Errors
+/// The database's.
+pub fn create_verified(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Account> {
+    if let Some(account) = store::find_by_email(tx.conn, &new.email)? {
+        return Ok(account);
+    }
+    let account = store::insert(tx, new, Some(tx.now))?;
+    events::record(tx, Fact::new("account.registered", "account", account.id.0))?;
+    Ok(account)
+}
+
+/// Where a person's mail goes.
+///
+/// # Errors
+/// The database's.
+pub fn recipient(conn: &mut Conn, id: AccountId) -> Result<Option<Recipient>> {
+    let found = store::address(conn, id)?;
+    Ok(found.map(|(address, name, language)| Recipient { address, name, language }))
+}
+
+fn send_code(tx: &mut Tx<'_>, to: AccountId, purpose: Purpose, pending: Option<&NewAccount>) -> Result<()> {
+    let (template, hours) = match purpose {
+        Purpose::Reset => ("reset_password", tx.app.config.auth.reset_hours),
+        Purpose::Verify | Purpose::Reminder => ("verify_mailbox", tx.app.config.auth.verify_hours),
+    };
+    let expires_at = tx.now.plus(Duration::hours(hours));
+    let code = store::insert_code(tx, to, purpose, pending, expires_at)?;
+    let context = json!({ "hours": hours, "code": { "purpose": purpose.word(), "id": code } });
+    mail::queue(tx, Order { to, event: None, template, context, expires_at: Some(expires_at) })
+}
+
+fn tell(tx: &mut Tx<'_>, to: AccountId, template: &'static str, context: serde_json::Value) -> Result<()> {
+    mail::queue(tx, Order { to, event: None, template, context, expires_at: None })
+}

@@ -1,0 +1,185 @@
+//! What a request can reach, what an action works with, and the list of resources.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use tokio::sync::Notify;
+use uuid::Uuid;
+
+use crate::auth::guard::Credentials;
+use crate::auth::passwords::Passwords;
+use crate::auth::secrets::Secrets;
+use crate::auth::tokens::Tokens;
+use crate::auth::{AccountId, Caller};
+use crate::clock::{Chance, Clock, new_id};
+use crate::config::Config;
+use crate::db::{Conn, Db, Moment, Sizes};
+use crate::error::Result;
+use crate::http::Routes;
+use crate::http::routes::RouteTable;
+use crate::jobs::Job;
+use crate::mail::{Mailer, Recipient};
+use crate::schema::Shapes;
+
+/// What one resource folder offers to the program.
+pub struct Slice {
+    pub name: &'static str,
+    pub routes: fn(&mut Routes<'_>),
+    pub jobs: &'static [Job],
+    /// The problem codes that its rules can answer.
+    pub codes: &'static [&'static str],
+}
+
+/// The resources of this program, lowest first. A slice may use those above it in this list.
+pub const SLICES: &[Slice] = &[
+    crate::accounts::SLICE,
+    crate::sessions::SLICE,
+    crate::api_keys::SLICE,
+    crate::network::SLICE,
+    crate::projects::SLICE,
+    crate::coaching::SLICE,
+    crate::journey::SLICE,
+    crate::applications::SLICE,
+    crate::dashboards::SLICE,
+    crate::ledger::SLICE,
+    crate::notifications::SLICE,
+];
+
+/// Declares the routes of every slice.
+pub fn declare(routes: &mut Routes<'_>) {
+    for slice in SLICES {
+        (slice.routes)(routes);
+    }
+}
+
+/// The jobs that the worker knows.
+pub fn jobs() -> impl Iterator<Item = &'static Job> {
+    SLICES.iter().flat_map(|slice| slice.jobs).chain(crate::mail::outbox::JOBS)
+}
+
+/// Finds the caller behind credentials, with the rights they have now.
+fn identify(conn: &mut Conn, credentials: &Credentials, now: Moment) -> Result<Option<Caller>> {
+    match credentials {
+        Credentials::Access(access) => crate::sessions::caller(conn, *access, now),
+        Credentials::ApiKey(digest) => crate::api_keys::caller(conn, digest, now),
+    }
+}
+
+/// One running instance.
+pub struct App {
+    pub config: Config,
+    pub db: Db,
+    pub clock: Arc<dyn Clock>,
+    pub chance: Arc<dyn Chance>,
+    pub secrets: Secrets,
+    pub tokens: Tokens,
+    pub passwords: Passwords,
+    pub mailer: Mailer,
+    pub shapes: Shapes,
+    pub routes: RouteTable,
+    pub openapi: Arc<str>,
+    /// Rung after each write, so that the worker looks for work at once.
+    pub bell: Notify,
+    /// Finds the caller behind credentials; given by the slice that keeps accounts.
+    pub identify: fn(&mut Conn, &Credentials, Moment) -> Result<Option<Caller>>,
+    /// Finds where a person's mail goes; likewise.
+    pub recipient: fn(&mut Conn, AccountId) -> Result<Option<Recipient>>,
+    stopping: AtomicBool,
+}
+
+/// One write transaction and the inputs that the world gives it. Actions take this and nothing else from outside.
+pub struct Tx<'a> {
+    pub conn: &'a mut Conn,
+    pub app: &'a App,
+    pub now: Moment,
+    pub caller: &'a Caller,
+    pub request_id: &'a str,
+}
+
+impl Tx<'_> {
+    /// A fresh identifier.
+    #[must_use]
+    pub fn new_id<I: From<Uuid>>(&self) -> I {
+        I::from(new_id(self.now, self.app.chance.as_ref()))
+    }
+}
+
+impl App {
+    /// Puts an instance together. The database is reached when it is first needed.
+    ///
+    /// # Errors
+    /// When the configuration or the machine lacks something.
+    pub fn new(config: Config, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> anyhow::Result<Self> {
+        let place = config.place()?;
+        let secrets = Secrets::new(&crate::secret_file::secret(&config, chance.as_ref())?);
+        let sizes = Sizes {
+            readers: config.database.readers,
+            pg_connections: config.database.pg_connections,
+            queue: config.database.queue,
+        };
+        let mut table = RouteTable::default();
+        let _ = actix_web::App::new().configure(|cfg| {
+            let mut routes = Routes::new(cfg);
+            declare(&mut routes);
+            table = RouteTable::new(&routes.declared);
+        });
+        Ok(Self {
+            db: Db::start(place, sizes),
+            tokens: Tokens::new(&secrets, config.auth.access_minutes),
+            secrets,
+            passwords: Passwords::new(config.auth.hashers)?,
+            mailer: Mailer::new(&config.mail)?,
+            shapes: Shapes::default(),
+            routes: table,
+            openapi: crate::http::openapi::json()?.into(),
+            bell: Notify::new(),
+            identify,
+            recipient: crate::accounts::recipient,
+            stopping: AtomicBool::new(false),
+            config,
+            clock,
+            chance,
+        })
+    }
+
+    #[must_use]
+    pub fn new_id(&self) -> Uuid {
+        new_id(self.clock.now(), self.chance.as_ref())
+    }
+
+    /// Runs a command as somebody, outside a request: the worker, the demo, the command line.
+    ///
+    /// # Errors
+    /// What the command says, or that the database is busy.
+    pub async fn run<T, F>(self: &Arc<Self>, caller: Caller, mut work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
+    {
+        let (app, now) = (self.clone(), self.clock.now());
+        let request_id = self.new_id().to_string();
+        let done = self
+            .db
+            .write(move |conn| work(&mut Tx { conn, app: &app, now, caller: &caller, request_id: &request_id }))
+            .await?;
+        self.bell.notify_one();
+        Ok(done)
+    }
+
+    /// Says that no new work should come here.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.bell.notify_waiters();
+    }
+
+    #[must_use]
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// A link into the API, as mails carry it.
+    #[must_use]
+    pub fn link(&self, path: &str) -> String {
+        format!("{}{path}", self.config.server.public_url)
+    }
+}

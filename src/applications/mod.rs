@@ -1,0 +1,15 @@
+//! Projects answering calls: from draft to decision.
+
+mod actions;
+mod model;
+mod routes;
+mod store;
+
+pub use actions::{Decision, change, create, decide, override_rule, submit, withdraw};
+pub use model::{Application, ApplicationId, ApplicationState, Outcome};
+pub use store::{find, of_project};
+
+use crate::app::Slice;
+
+pub const SLICE: Slice =
+    Slice { name: "applications", routes: routes::register, jobs: &[], codes: model::Refusal::CODES };

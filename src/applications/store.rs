@@ -1,0 +1,186 @@
+//! How applications are kept and found.
+
+use diesel::expression::BoxableExpression;
+use diesel::prelude::*;
+use diesel::sql_types::Bool;
+
+use super::model::{Application, ApplicationId, ApplicationState};
+use crate::app::Tx;
+use crate::auth::{Caller, Role, Scope};
+use crate::db::schema::{applications, calls, projects};
+use crate::db::{Conn, Json, Moment, MultiBackend, dialect};
+use crate::error::{Error, OrNotFound, Result};
+use crate::http::Keyset;
+use crate::network::{Call, CallId, CohortId, ProgrammeId, Sector};
+use crate::projects::{self as project_door, Project, ProjectId};
+
+type Condition = Box<dyn BoxableExpression<applications::table, MultiBackend, SqlType = Bool>>;
+
+/// Applications that exist for the caller: all for admins, those of their regions, cohorts and programmes for
+/// coordinators, those of their projects for founders.
+fn visible(caller: &Caller) -> applications::BoxedQuery<'static, MultiBackend> {
+    let query = applications::table.into_boxed();
+    if caller.everywhere(Role::Coordinator) {
+        return query;
+    }
+    let mut conditions: Vec<Condition> = Vec::new();
+    let own: Vec<ProjectId> = caller
+        .grants
+        .iter()
+        .filter_map(|grant| match (grant.role, &grant.scope) {
+            (Role::Owner | Role::Editor | Role::Viewer, Scope::Project { id }) => Some(ProjectId(*id)),
+            _ => None,
+        })
+        .collect();
+    if !own.is_empty() {
+        conditions.push(Box::new(applications::project_id.eq_any(own)));
+    }
+    let regions = caller.regions(Role::Coordinator);
+    if !regions.is_empty() {
+        conditions.push(Box::new(applications::region.assume_not_null().eq_any(regions)));
+    }
+    let cohorts: Vec<CohortId> = caller.cohorts(Role::Coordinator).into_iter().map(CohortId).collect();
+    if !cohorts.is_empty() {
+        let of_cohorts = calls::table.filter(calls::cohort_id.assume_not_null().eq_any(cohorts)).select(calls::id);
+        conditions.push(Box::new(applications::call_id.eq_any(of_cohorts)));
+    }
+    let programmes: Vec<ProgrammeId> = caller.programmes(Role::Coordinator).into_iter().map(ProgrammeId).collect();
+    if !programmes.is_empty() {
+        let of_programmes = calls::table.filter(calls::programme_id.eq_any(programmes)).select(calls::id);
+        conditions.push(Box::new(applications::call_id.eq_any(of_programmes)));
+    }
+    let any = conditions.into_iter().reduce(|either, or| Box::new(either.or(or)));
+    query.filter(any.unwrap_or_else(|| Box::new(applications::created_at.lt(applications::created_at))))
+}
+
+/// # Errors
+/// `not-found` where there is none for the caller.
+pub fn one(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Application> {
+    visible(caller).filter(applications::id.eq(id)).select(Application::as_select()).get_result(conn).or_not_found()
+}
+
+/// # Errors
+/// `not-found` where there is none.
+pub fn find(conn: &mut Conn, id: ApplicationId) -> Result<Application> {
+    applications::table.find(id).select(Application::as_select()).get_result(conn).or_not_found()
+}
+
+/// Takes the application's lock until the transaction ends, then finds it in the caller's scope.
+///
+/// # Errors
+/// `not-found` where there is none for the caller.
+pub fn lock(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Application> {
+    dialect::lock_row(conn, "applications", id.0)?;
+    one(conn, caller, id)
+}
+
+/// Which applications a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub state: Option<ApplicationState>,
+    pub region: Option<String>,
+    pub call: Option<CallId>,
+    pub cohort: Option<CohortId>,
+    pub project: Option<ProjectId>,
+    pub sector: Option<Sector>,
+    pub updated_since: Option<Moment>,
+    pub words: Option<String>,
+}
+
+pub fn list(conn: &mut Conn, caller: &Caller, filter: &Filter, keyset: &Keyset) -> Result<Vec<Application>> {
+    let mut query = visible(caller);
+    if let Some(state) = filter.state {
+        query = query.filter(applications::state.eq(state));
+    }
+    if let Some(region) = &filter.region {
+        query = query.filter(applications::region.eq(region.clone()));
+    }
+    if let Some(call) = filter.call {
+        query = query.filter(applications::call_id.eq(call));
+    }
+    if let Some(cohort) = filter.cohort {
+        query = query.filter(applications::cohort_id.eq(cohort));
+    }
+    if let Some(project) = filter.project {
+        query = query.filter(applications::project_id.eq(project));
+    }
+    if let Some(sector) = filter.sector {
+        let of_sector = projects::table.filter(projects::sector.eq(sector)).select(projects::id);
+        query = query.filter(applications::project_id.eq_any(of_sector));
+    }
+    if let Some(since) = filter.updated_since {
+        query = query.filter(applications::updated_at.ge(since));
+    }
+    if let Some(text) = &filter.words {
+        let found = project_door::matching(conn, text)?;
+        query = query.filter(applications::project_id.eq_any(found));
+    }
+    let query = crate::keyset!(query, keyset, applications::id, ApplicationId, {
+        "created_at" => applications::created_at, Moment;
+        "updated_at" => applications::updated_at, Moment;
+    });
+    Ok(query.select(Application::as_select()).load(conn)?)
+}
+
+/// Whether the project has answered the call already.
+pub fn has_applied(conn: &mut Conn, project: ProjectId, call: CallId) -> Result<bool> {
+    let standing = applications::table
+        .filter(applications::project_id.eq(project))
+        .filter(applications::call_id.eq(call))
+        .filter(applications::state.ne(ApplicationState::Withdrawn));
+    Ok(diesel::select(diesel::dsl::exists(standing)).get_result(conn)?)
+}
+
+pub fn insert(tx: &mut Tx<'_>, project: &Project, call: &Call, answers: &Json) -> Result<Application> {
+    let (id, now): (ApplicationId, Moment) = (tx.new_id(), tx.now);
+    project_door::insert_with_reference(tx, 'A', |conn, reference| {
+        diesel::insert_into(applications::table)
+            .values((
+                applications::id.eq(id),
+                applications::reference.eq(reference),
+                applications::project_id.eq(project.id),
+                applications::call_id.eq(call.id),
+                applications::state.eq(ApplicationState::Draft),
+                applications::answers.eq(answers),
+                applications::region.eq(&project.region),
+                applications::version.eq(1_i64),
+                applications::created_at.eq(now),
+                applications::updated_at.eq(now),
+            ))
+            .execute(conn)
+    })?;
+    find(tx.conn, id)
+}
+
+/// Writes an application back, unless it has changed meanwhile.
+pub fn keep(tx: &mut Tx<'_>, application: &Application) -> Result<Application> {
+    let row = applications::table.find(application.id).filter(applications::version.eq(application.version));
+    let changed = diesel::update(row)
+        .set((
+            applications::state.eq(application.state),
+            applications::answers.eq(&application.answers),
+            applications::region.eq(&application.region),
+            applications::cohort_id.eq(application.cohort_id),
+            applications::pillar.eq(application.pillar),
+            applications::feedback.eq(&application.feedback),
+            applications::override_reason.eq(&application.override_reason),
+            applications::frozen.eq(&application.frozen),
+            applications::content_sha256.eq(&application.content_sha256),
+            applications::submitted_at.eq(application.submitted_at),
+            applications::decided_at.eq(application.decided_at),
+            applications::decided_by.eq(application.decided_by),
+            applications::version.eq(application.version + 1),
+            applications::updated_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    if changed == 0 { Err(Error::stale()) } else { find(tx.conn, application.id) }
+}
+
+/// The newest application of a project.
+///
+/// # Errors
+/// `not-found` where it has none.
+pub fn of_project(conn: &mut Conn, project: ProjectId) -> Result<Application> {
+    let own = applications::table.filter(applications::project_id.eq(project));
+    own.order((applications::created_at.desc(), applications::id.desc())).select(Application::as_select()).first(conn).or_not_found()
+}

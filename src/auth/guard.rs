@@ -1,0 +1,86 @@
+//! In front of every route: finds its policy, finds out who is asking, and lets in or turns away.
+
+use actix_web::body::MessageBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::{Method, header};
+use actix_web::middleware::Next;
+use actix_web::{HttpMessage, web};
+
+use super::tokens::{Access, Bad};
+use super::{Actor, Caller};
+use crate::app::App;
+use crate::error::{Error, Result};
+
+/// What a caller shows of themselves.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    Access(Access),
+    /// The SHA-256 of an API key.
+    ApiKey(String),
+}
+
+/// Middleware: no handler runs before the caller has passed its policy.
+///
+/// # Errors
+/// 401, 403 or 428 as problems.
+pub async fn guard(
+    req: ServiceRequest,
+    next: Next<impl MessageBody>,
+) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    let app = req.app_data::<web::Data<App>>().cloned();
+    let (Some(app), Some(pattern)) = (app, req.match_pattern()) else {
+        return next.call(req).await;
+    };
+    let Some(route) = app.routes.find(req.method(), &pattern) else {
+        return next.call(req).await;
+    };
+    let caller = identify(&app, &req).await?;
+    route.policy.check(&caller)?;
+    if route.versioned && !req.headers().contains_key(header::IF_MATCH) {
+        return Err(Error::refused("version-needed").into());
+    }
+    req.extensions_mut().insert(caller);
+    next.call(req).await
+}
+
+async fn identify(app: &App, req: &ServiceRequest) -> Result<Caller> {
+    let Some(value) = req.headers().get(header::AUTHORIZATION) else {
+        return Ok(Caller::nobody());
+    };
+    let token = value
+        .to_str()
+        .ok()
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
+        .map(|(_, token)| token.trim())
+        .ok_or_else(|| Error::refused("token-not-accepted"))?;
+    let now = app.clock.now();
+    let credentials = if token.starts_with("col_") {
+        Credentials::ApiKey(super::secrets::sha256(token.as_bytes()))
+    } else {
+        Credentials::Access(app.tokens.read(token, now).map_err(|bad| match bad {
+            Bad::Expired => Error::refused("token-expired"),
+            Bad::Forged => Error::refused("token-not-accepted"),
+        })?)
+    };
+    let find = app.identify;
+    let caller = app.db.read(move |conn| find(conn, &credentials, now)).await?;
+    caller.ok_or_else(|| Error::refused("token-not-accepted"))
+}
+
+/// True for methods that change something.
+#[must_use]
+pub fn is_writing(method: &Method) -> bool {
+    matches!(*method, Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
+}
+
+/// The text under which a caller's idempotency keys are kept apart from everybody else's.
+#[must_use]
+pub fn subject(actor: Actor) -> String {
+    match actor {
+        Actor::Nobody => "nobody".into(),
+        Actor::System => "system".into(),
+        Actor::Account(id) => format!("account:{id}"),
+        Actor::ApiKey(id) => format!("key:{id}"),
+    }
+}

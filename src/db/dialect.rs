@@ -1,0 +1,108 @@
+//! The few statements that the two databases want told apart, each behind one name.
+
+use diesel::backend::Backend;
+use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sqlite::Sqlite;
+
+use super::connection::{AnyConnection as Conn, MultiBackend};
+
+/// Runs any query that both databases can render, such as `on_conflict`, through the one connection type.
+#[derive(Clone, Copy)]
+pub struct Each<Q>(pub Q);
+
+impl<Q> QueryFragment<MultiBackend> for Each<Q>
+where
+    Q: QueryFragment<Pg> + QueryFragment<Sqlite>,
+{
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
+        MultiBackend::walk_variant_ast(&self.0, pass)
+    }
+}
+impl<Q: QueryId> QueryId for Each<Q> {
+    type QueryId = Q::QueryId;
+    const HAS_STATIC_QUERY_ID: bool = Q::HAS_STATIC_QUERY_ID;
+}
+impl<Q: Query> Query for Each<Q> {
+    type SqlType = Q::SqlType;
+}
+impl<Q> diesel::RunQueryDsl<Conn> for Each<Q> {}
+
+/// Keeps the prepared statement of a query that diesel would compile anew each time (UPDATE … RETURNING).
+/// It is keyed by its SQL text, so it is always the right one.
+pub struct Cached<Q>(pub Q);
+
+impl<DB: Backend, Q: QueryFragment<DB>> QueryFragment<DB> for Cached<Q> {
+    fn walk_ast<'b>(&'b self, pass: AstPass<'_, 'b, DB>) -> QueryResult<()> {
+        self.0.walk_ast(pass)
+    }
+    fn is_safe_to_cache_prepared(&self, _: &DB) -> QueryResult<bool> {
+        Ok(true)
+    }
+}
+impl<Q> QueryId for Cached<Q> {
+    type QueryId = ();
+    const HAS_STATIC_QUERY_ID: bool = false;
+}
+impl<Q: Query> Query for Cached<Q> {
+    type SqlType = Q::SqlType;
+}
+impl<Q, C> diesel::RunQueryDsl<C> for Cached<Q> {}
+
+/// Opens a write transaction. SQLite takes its write lock at once, so that a transaction that has read can't
+/// find out at its end that it may not write.
+pub(super) fn begin_write(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE"),
+        Conn::Pg(pg) => AnsiTransactionManager::begin_transaction(pg),
+    }
+}
+
+pub(super) fn commit(conn: &mut Conn) -> QueryResult<()> {
+    <Conn as Connection>::TransactionManager::commit_transaction(conn)
+}
+
+pub(super) fn rollback(conn: &mut Conn) -> QueryResult<()> {
+    <Conn as Connection>::TransactionManager::rollback_transaction(conn)
+}
+
+/// Takes the row's lock until the transaction ends, so that two commands on one thing follow each other.
+/// SQLite has one writer, which is lock enough.
+pub fn lock_row(conn: &mut Conn, table: &'static str, id: uuid::Uuid) -> QueryResult<()> {
+    if let Conn::Pg(pg) = conn {
+        diesel::sql_query(format!("SELECT 1 FROM {table} WHERE id = $1 FOR UPDATE"))
+            .bind::<diesel::sql_types::Uuid, _>(id)
+            .execute(pg)?;
+    }
+    Ok(())
+}
+
+/// Takes a lock named by a text until the transaction ends, or says at once that somebody else holds it.
+pub fn try_lock_name(conn: &mut Conn, name: &str) -> QueryResult<bool> {
+    match conn {
+        Conn::Sqlite(_) => Ok(true),
+        Conn::Pg(pg) => diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
+            "pg_try_advisory_xact_lock(hashtextextended(",
+        )
+        .bind::<diesel::sql_types::Text, _>(name)
+        .sql(", 0))"))
+        .get_result(pg),
+    }
+}
+
+/// SQL for the seconds from one moment to another.
+#[must_use]
+pub fn seconds_between(conn: &Conn, from: &str, to: &str) -> String {
+    match conn {
+        Conn::Sqlite(_) => format!("(({to} - {from}) / 1000000.0)"),
+        Conn::Pg(_) => format!("(extract(epoch from {to} - {from})::double precision)"),
+    }
+}
+
+/// SQL that turns a sum of integers into what both databases call a bigint.
+#[must_use]
+pub fn bigint(expression: &str) -> String {
+    format!("cast({expression} as bigint)")
+}

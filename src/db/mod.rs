@@ -1,0 +1,15 @@
+//! The data layer: one connection type over two databases, and the only two ways in, `read` and `write`.
+
+pub mod connection;
+pub mod dialect;
+mod executor;
+pub mod migrate;
+pub mod schema;
+pub mod sql;
+
+pub use connection::{AnyConnection as Conn, MultiBackend, MultiRawValue, Place};
+pub use executor::{Db, Sizes};
+pub use sql::{Json, Moment};
+
+/// A query whose filters are put together at run time.
+pub type Boxed<'a, Table, Type> = diesel::dsl::IntoBoxed<'a, diesel::dsl::Select<Table, Type>, MultiBackend>;

@@ -1,0 +1,549 @@
+//! The tables, as both databases have them. Written from the migrations; a test compares it with both.
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    events (seq) {
+        seq -> BigInt,
+        id -> Uid,
+        at -> Instant,
+        actor_kind -> Text,
+        actor_id -> Nullable<Uid>,
+        kind -> Text,
+        subject_kind -> Text,
+        subject_id -> Uid,
+        project_id -> Nullable<Uid>,
+        region -> Nullable<Text>,
+        request_id -> Text,
+        data -> Doc,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    jobs (id) {
+        id -> Uid,
+        kind -> Text,
+        payload -> Doc,
+        state -> Text,
+        run_at -> Instant,
+        attempts -> Integer,
+        lease_until -> Nullable<Instant>,
+        leased_by -> Nullable<Text>,
+        last_error -> Nullable<Text>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    mails (id) {
+        id -> Uid,
+        account_id -> Uid,
+        event_seq -> Nullable<BigInt>,
+        template -> Text,
+        context -> Doc,
+        state -> Text,
+        attempts -> Integer,
+        last_error -> Nullable<Text>,
+        created_at -> Instant,
+        sent_at -> Nullable<Instant>,
+        expires_at -> Nullable<Instant>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant};
+
+    idempotency_keys (subject, key) {
+        subject -> Text,
+        key -> Text,
+        fingerprint -> Text,
+        reply -> Doc,
+        sealed -> Nullable<Text>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    accounts (id) {
+        id -> Uid,
+        email -> Text,
+        name -> Text,
+        language -> Text,
+        time_zone -> Text,
+        password_hash -> Text,
+        verified_at -> Nullable<Instant>,
+        disabled_at -> Nullable<Instant>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    one_time_codes (id) {
+        id -> Uid,
+        account_id -> Uid,
+        purpose -> Text,
+        pending -> Nullable<Doc>,
+        expires_at -> Instant,
+        used_at -> Nullable<Instant>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    grants (id) {
+        id -> Uid,
+        account_id -> Uid,
+        role -> Text,
+        scope_kind -> Text,
+        region -> Nullable<Text>,
+        scope_id -> Nullable<Uid>,
+        valid_from -> Instant,
+        valid_to -> Nullable<Instant>,
+        given_by -> Nullable<Uid>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    sessions (id) {
+        id -> Uid,
+        account_id -> Uid,
+        created_at -> Instant,
+        last_used_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        end_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    refresh_tokens (digest) {
+        digest -> Text,
+        session_id -> Uid,
+        issued_at -> Instant,
+        expires_at -> Instant,
+        spent_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    sign_in_failures (id) {
+        id -> Uid,
+        email_digest -> Text,
+        at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    api_keys (id) {
+        id -> Uid,
+        name -> Text,
+        digest -> Text,
+        role -> Text,
+        scope_kind -> Text,
+        region -> Nullable<Text>,
+        scope_id -> Nullable<Uid>,
+        actions -> Doc,
+        created_by -> Uid,
+        created_at -> Instant,
+        expires_at -> Instant,
+        revoked_at -> Nullable<Instant>,
+        version -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::Doc;
+
+    regions (code) {
+        code -> Text,
+        iso -> Text,
+        names -> Doc,
+        languages -> Doc,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::Doc;
+
+    provinces (iso) {
+        iso -> Text,
+        region -> Text,
+        nuts2 -> Text,
+        names -> Doc,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Uid};
+
+    postal_codes (id) {
+        id -> Uid,
+        country -> Text,
+        low -> Text,
+        high -> Text,
+        region -> Text,
+        province -> Text,
+        languages -> Doc,
+        is_exception -> Bool,
+        valid_from -> Nullable<Date>,
+        valid_to -> Nullable<Date>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    organisations (id) {
+        id -> Uid,
+        slug -> Text,
+        name -> Text,
+        kind -> Text,
+        region -> Nullable<Text>,
+        website -> Nullable<Text>,
+        roles -> Doc,
+        valid_from -> Date,
+        valid_to -> Nullable<Date>,
+        succeeded_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    mandates (id) {
+        id -> Uid,
+        organisation_id -> Uid,
+        pillar -> Text,
+        region -> Text,
+        responsibility -> Text,
+        valid_from -> Date,
+        valid_to -> Nullable<Date>,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    programmes (id) {
+        id -> Uid,
+        slug -> Text,
+        names -> Doc,
+        summary -> Doc,
+        organisation_id -> Nullable<Uid>,
+        regions -> Doc,
+        languages -> Doc,
+        sectors -> Doc,
+        excluded_sectors -> Doc,
+        pillars -> Doc,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    cohorts (id) {
+        id -> Uid,
+        slug -> Text,
+        programme_id -> Uid,
+        names -> Doc,
+        starts_on -> Date,
+        ends_on -> Date,
+        capacity -> Integer,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::Uid;
+
+    cohort_quotas (cohort_id, region) {
+        cohort_id -> Uid,
+        region -> Text,
+        places -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    calls (id) {
+        id -> Uid,
+        slug -> Text,
+        programme_id -> Uid,
+        cohort_id -> Nullable<Uid>,
+        names -> Doc,
+        opens_at -> Instant,
+        closes_at -> Instant,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    projects (id) {
+        id -> Uid,
+        reference -> Text,
+        title -> Text,
+        summary -> Text,
+        sector -> Text,
+        country -> Text,
+        postal_code -> Nullable<Text>,
+        region -> Nullable<Text>,
+        province -> Nullable<Text>,
+        enterprise_number -> Nullable<Text>,
+        website -> Nullable<Text>,
+        language -> Text,
+        state -> Text,
+        pillar -> Nullable<Text>,
+        cohort_id -> Nullable<Uid>,
+        stay_id -> Nullable<Uid>,
+        shared_with_partners -> Bool,
+        quiet_since -> Nullable<Instant>,
+        last_confidence -> Nullable<Text>,
+        next_due_on -> Nullable<Date>,
+        target_at -> Nullable<Instant>,
+        created_by -> Uid,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    assignments (id) {
+        id -> Uid,
+        project_id -> Uid,
+        account_id -> Uid,
+        role -> Text,
+        kind -> Text,
+        pillar -> Nullable<Text>,
+        started_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        end_reason -> Nullable<Text>,
+        assigned_by -> Nullable<Uid>,
+        version -> BigInt,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    updates (id) {
+        id -> Uid,
+        project_id -> Uid,
+        stay_id -> Nullable<Uid>,
+        pillar -> Nullable<Text>,
+        author_id -> Uid,
+        author_role -> Text,
+        note -> Text,
+        confidence -> Text,
+        blockers -> Nullable<Text>,
+        next_step -> Nullable<Text>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    stays (id) {
+        id -> Uid,
+        project_id -> Uid,
+        cohort_id -> Nullable<Uid>,
+        region -> Nullable<Text>,
+        pillar -> Text,
+        entered_at -> Instant,
+        left_at -> Nullable<Instant>,
+        left_by -> Nullable<Text>,
+        held_seconds -> BigInt,
+        held_since -> Nullable<Instant>,
+        target_days -> Integer,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    transitions (id) {
+        id -> Uid,
+        project_id -> Uid,
+        number -> Integer,
+        kind -> Text,
+        from_state -> Text,
+        to_state -> Text,
+        from_pillar -> Nullable<Text>,
+        to_pillar -> Nullable<Text>,
+        cohort_id -> Nullable<Uid>,
+        application_id -> Nullable<Uid>,
+        reason_code -> Nullable<Text>,
+        reason -> Nullable<Text>,
+        lesson -> Nullable<Text>,
+        waivers -> Doc,
+        actor_id -> Nullable<Uid>,
+        at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    milestones (id) {
+        id -> Uid,
+        project_id -> Uid,
+        stay_id -> Uid,
+        key -> Nullable<Text>,
+        titles -> Doc,
+        due_on -> Date,
+        required -> Bool,
+        done_at -> Nullable<Instant>,
+        done_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    applications (id) {
+        id -> Uid,
+        reference -> Text,
+        project_id -> Uid,
+        call_id -> Uid,
+        state -> Text,
+        answers -> Doc,
+        region -> Nullable<Text>,
+        cohort_id -> Nullable<Uid>,
+        pillar -> Nullable<Text>,
+        feedback -> Nullable<Text>,
+        override_reason -> Nullable<Text>,
+        frozen -> Nullable<Doc>,
+        content_sha256 -> Nullable<Text>,
+        submitted_at -> Nullable<Instant>,
+        decided_at -> Nullable<Instant>,
+        decided_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    notifications (id) {
+        id -> Uid,
+        account_id -> Uid,
+        event_seq -> BigInt,
+        kind -> Text,
+        template -> Text,
+        context -> Doc,
+        project_id -> Nullable<Uid>,
+        is_read -> Bool,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::joinable!(assignments -> projects (project_id));
+diesel::joinable!(applications -> projects (project_id));
+diesel::joinable!(refresh_tokens -> sessions (session_id));
+diesel::joinable!(cohort_quotas -> cohorts (cohort_id));
+
+diesel::allow_tables_to_appear_in_same_query!(
+    accounts,
+    api_keys,
+    applications,
+    assignments,
+    calls,
+    cohort_quotas,
+    cohorts,
+    events,
+    grants,
+    idempotency_keys,
+    jobs,
+    mails,
+    mandates,
+    milestones,
+    notifications,
+    one_time_codes,
+    organisations,
+    postal_codes,
+    programmes,
+    projects,
+    provinces,
+    refresh_tokens,
+    regions,
+    sessions,
+    sign_in_failures,
+    stays,
+    transitions,
+    updates,
+);

@@ -1,0 +1,116 @@
+//! The queue: rows that wait, are leased, and are settled.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Integer, Text};
+use serde_json::Value;
+
+use super::{JobId, Task};
+use crate::app::Tx;
+use crate::db::schema::jobs;
+use crate::db::sql::{Doc, Instant, Uid};
+use crate::db::{Conn, Json, Moment};
+use crate::error::Result;
+
+/// Queues work in the caller's transaction.
+///
+/// # Errors
+/// The database's.
+pub fn enqueue(tx: &mut Tx<'_>, kind: &'static str, payload: Value) -> Result<()> {
+    let id: JobId = tx.new_id();
+    diesel::insert_into(jobs::table)
+        .values((
+            jobs::id.eq(id),
+            jobs::kind.eq(kind),
+            jobs::payload.eq(Json(payload)),
+            jobs::state.eq("waiting"),
+            jobs::run_at.eq(tx.now),
+            jobs::attempts.eq(0),
+            jobs::created_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+/// One leased row.
+#[derive(QueryableByName)]
+struct Leased {
+    #[diesel(sql_type = Uid)]
+    id: JobId,
+    #[diesel(sql_type = Text)]
+    kind: String,
+    #[diesel(sql_type = Doc)]
+    payload: Json,
+    #[diesel(sql_type = Integer)]
+    attempts: i32,
+}
+
+/// Takes work that is due, oldest first. Instances don't get in each other's way: on PostgreSQL rows that another
+/// one is taking are skipped, and SQLite has one writer.
+pub(super) fn lease(conn: &mut Conn, worker: &str, now: Moment, until: Moment, most: i64) -> QueryResult<Vec<(String, Task)>> {
+    let skip = match conn {
+        Conn::Sqlite(_) => "",
+        Conn::Pg(_) => "FOR UPDATE SKIP LOCKED",
+    };
+    let rows: Vec<Leased> = diesel::sql_query(format!(
+        "UPDATE jobs SET lease_until = $1, leased_by = $2 WHERE id IN (
+            SELECT id FROM jobs
+            WHERE state = 'waiting' AND run_at <= $3 AND (lease_until IS NULL OR lease_until <= $4)
+            ORDER BY run_at, id LIMIT $5 {skip}
+        ) RETURNING id, kind, payload, attempts"
+    ))
+    .bind::<Instant, _>(until)
+    .bind::<Text, _>(worker)
+    .bind::<Instant, _>(now)
+    .bind::<Instant, _>(now)
+    .bind::<BigInt, _>(most)
+    .load(conn)?;
+    let task = |row: Leased| {
+        let task = Task { id: row.id, payload: row.payload.0, attempts: row.attempts, lease_until: until };
+        (row.kind, task)
+    };
+    Ok(rows.into_iter().map(task).collect())
+}
+
+/// Work done is work gone.
+pub(super) fn done(conn: &mut Conn, id: JobId) -> QueryResult<()> {
+    diesel::delete(jobs::table.find(id)).execute(conn).map(|_| ())
+}
+
+/// Tries again later, or puts the work aside as dead.
+pub(super) fn postpone(conn: &mut Conn, task: &Task, error: &str, next: Option<Moment>, now: Moment) -> QueryResult<()> {
+    diesel::update(jobs::table.find(task.id))
+        .set((
+            jobs::state.eq(if next.is_some() { "waiting" } else { "dead" }),
+            jobs::run_at.eq(next.unwrap_or(now)),
+            jobs::attempts.eq(task.attempts + 1),
+            jobs::last_error.eq(error),
+            jobs::lease_until.eq(None::<Moment>),
+            jobs::leased_by.eq(None::<String>),
+        ))
+        .execute(conn)
+        .map(|_| ())
+}
+
+/// Gives back what was taken and not begun.
+pub(super) fn release(conn: &mut Conn, id: JobId) -> QueryResult<()> {
+    diesel::update(jobs::table.find(id))
+        .set((jobs::lease_until.eq(None::<Moment>), jobs::leased_by.eq(None::<String>)))
+        .execute(conn)
+        .map(|_| ())
+}
+
+/// How much work waits.
+///
+/// # Errors
+/// The database's.
+pub fn waiting(conn: &mut Conn) -> QueryResult<i64> {
+    jobs::table.filter(jobs::state.eq("waiting")).count().get_result(conn)
+}
+
+/// How much work was put aside.
+///
+/// # Errors
+/// The database's.
+pub fn dead(conn: &mut Conn) -> QueryResult<i64> {
+    jobs::table.filter(jobs::state.eq("dead")).count().get_result(conn)
+}

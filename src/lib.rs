@@ -1,0 +1,36 @@
+//! Colonnade: application tracking for accelerators. The modules in reading order.
+
+pub mod app;
+pub mod config;
+pub mod serve;
+pub mod telemetry;
+
+pub mod clock;
+pub mod error;
+pub mod lang;
+pub mod schema;
+pub mod secret_file;
+
+pub mod db;
+pub mod http;
+
+pub mod auth;
+pub mod events;
+pub mod jobs;
+pub mod mail;
+
+pub mod accounts;
+pub mod api_keys;
+pub mod sessions;
+pub mod network;
+pub mod projects;
+pub mod coaching;
+pub mod journey;
+pub mod applications;
+pub mod dashboards;
+pub mod ledger;
+pub mod notifications;
+
+pub mod admin;
+pub mod check;
+pub mod demo;

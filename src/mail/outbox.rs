@@ -1,0 +1,192 @@
+//! The outbox: one row for each mail to one person, queued with the change that causes it, sent by the worker.
+
+use std::sync::Arc;
+
+use diesel::prelude::*;
+use serde_json::{Value, json};
+
+use super::mailer::Failure;
+use super::{Recipient, render};
+use crate::app::{App, Tx};
+use crate::auth::AccountId;
+use crate::db::dialect::Each;
+use crate::db::schema::mails;
+use crate::db::{Conn, Json, Moment};
+use crate::error::{OrNotFound, Result};
+use crate::jobs::{self, Job, Outcome, Task};
+
+crate::ids! {
+    /// One mail to one person.
+    MailId,
+}
+
+const SEND: &str = "send_mail";
+pub const JOBS: &[Job] = &[Job { kind: SEND, work: |app, task| Box::pin(send(app, task)) }];
+
+/// A mail to be sent.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub to: AccountId,
+    /// The event that it tells of; a person gets one mail for each.
+    pub event: Option<i64>,
+    pub template: &'static str,
+    pub context: Value,
+    /// After this it is no longer worth sending, as with a code that has run out.
+    pub expires_at: Option<Moment>,
+}
+
+/// One row of the outbox.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = mails)]
+pub struct Mail {
+    pub id: MailId,
+    pub account_id: AccountId,
+    pub event_seq: Option<i64>,
+    pub template: String,
+    pub context: Json,
+    pub state: String,
+    pub attempts: i32,
+    pub last_error: Option<String>,
+    pub created_at: Moment,
+    pub sent_at: Option<Moment>,
+    pub expires_at: Option<Moment>,
+    pub version: i64,
+}
+
+/// Queues a mail in the caller's transaction; nothing happens where the person has one for this event already.
+///
+/// # Errors
+/// The database's.
+pub fn queue(tx: &mut Tx<'_>, order: Order) -> Result<()> {
+    let id: MailId = tx.new_id();
+    let row = (
+        mails::id.eq(id),
+        mails::account_id.eq(order.to),
+        mails::event_seq.eq(order.event),
+        mails::template.eq(order.template),
+        mails::context.eq(Json(order.context)),
+        mails::state.eq("queued"),
+        mails::attempts.eq(0),
+        mails::created_at.eq(tx.now),
+        mails::expires_at.eq(order.expires_at),
+        mails::version.eq(1_i64),
+    );
+    let added = Each(diesel::insert_into(mails::table).values(row).on_conflict_do_nothing()).execute(tx.conn)?;
+    if added == 1 {
+        jobs::enqueue(tx, SEND, json!({ "mail": id }))?;
+    }
+    Ok(())
+}
+
+/// # Errors
+/// `not-found` where there is none.
+pub fn find(conn: &mut Conn, id: MailId) -> Result<Mail> {
+    mails::table.find(id).select(Mail::as_select()).get_result(conn).or_not_found()
+}
+
+/// Sends one mail, outside any transaction.
+async fn send(app: Arc<App>, task: Task) -> Outcome {
+    let Some(id) = task.noted_id("mail").map(MailId) else {
+        return Outcome::Fail("the work names no mail".into());
+    };
+    let look = app.recipient;
+    let found = app.db.read(move |conn| {
+        let mail = find(conn, id)?;
+        let recipient = look(conn, mail.account_id)?;
+        Ok((mail, recipient))
+    });
+    let (mail, recipient) = match found.await {
+        Ok(found) => found,
+        Err(error) if error.code() == Some("not-found") => return Outcome::Fail("the mail is gone".into()),
+        Err(error) => return Outcome::Retry(error.to_string()),
+    };
+    if mail.state == "sent" {
+        return Outcome::Done;
+    }
+    let outcome = match recipient {
+        _ if mail.expires_at.is_some_and(|at| at <= app.clock.now()) => Outcome::Fail("it ran out before it could leave".into()),
+        None => Outcome::Fail("the account takes no mail".into()),
+        Some(recipient) => deliver(&app, &mail, &recipient).await,
+    };
+    note(&app, &task, id, outcome).await
+}
+
+async fn deliver(app: &App, mail: &Mail, to: &Recipient) -> Outcome {
+    let mut context = mail.context.0.clone();
+    complete(app, &mut context, to);
+    let rendered = match render::render(&mail.template, to.language, &context) {
+        Ok(rendered) => rendered,
+        Err(error) => return Outcome::Fail(format!("{error:#}")),
+    };
+    match app.mailer.send(to, rendered, &mail.id.to_string(), mail.created_at).await {
+        Ok(()) => Outcome::Done,
+        Err(Failure::Later(why)) => Outcome::Retry(why),
+        Err(Failure::Never(why)) => Outcome::Fail(why),
+    }
+}
+
+/// Adds what every text may use, puts names into the reader's language, and makes one-time codes.
+pub fn complete(app: &App, context: &mut Value, to: &Recipient) {
+    let Some(values) = context.as_object_mut() else { return };
+    values.insert("name".into(), json!(to.name));
+    values.insert("network".into(), json!(app.config.network.name));
+    values.insert("base_url".into(), json!(app.config.server.public_url));
+    for value in values.values_mut() {
+        // A name in four languages becomes the one of the reader.
+        if let Some(text) = value.as_object().filter(|names| names.len() == 4).and_then(|names| names.get(to.language.as_str()))
+        {
+            *value = text.clone();
+        }
+    }
+    let code = values.get("code").and_then(|code| Some((code["purpose"].as_str()?, code["id"].as_str()?.parse().ok()?)));
+    if let Some((purpose, id)) = code {
+        let token = app.secrets.one_time_code(purpose, id);
+        // The code stands behind the #, so that it is not sent to, and logged by, whatever serves the page.
+        values.insert("link".into(), json!(app.link(&format!("/account#{purpose}={token}"))));
+        values.insert("token".into(), json!(token));
+    }
+}
+
+/// Keeps on the mail's own row how it went, for those who look after the outbox.
+async fn note(app: &App, task: &Task, id: MailId, outcome: Outcome) -> Outcome {
+    let now = app.clock.now();
+    let last = task.attempts + 1 >= app.config.notifications.attempts;
+    let (state, error, sent_at) = match &outcome {
+        Outcome::Done => ("sent", None, Some(now)),
+        Outcome::Retry(error) if !last => ("queued", Some(error.clone()), None),
+        Outcome::Retry(error) | Outcome::Fail(error) => ("dead", Some(error.clone()), None),
+    };
+    let attempts = task.attempts + 1;
+    let noted = app.db.write(move |conn| {
+        diesel::update(mails::table.find(id))
+            .set((
+                mails::state.eq(state),
+                mails::last_error.eq(&error),
+                mails::sent_at.eq(sent_at),
+                mails::attempts.eq(attempts),
+                mails::version.eq(mails::version + 1),
+            ))
+            .execute(conn)?;
+        Ok(())
+    });
+    match noted.await {
+        Ok(()) => outcome,
+        // It has left, or not; trying again with the same Message-ID is what is left to do.
+        Err(error) => Outcome::Retry(error.to_string()),
+    }
+}
+
+/// Puts a dead mail back into the queue.
+///
+/// # Errors
+/// `not-found` where there is no such dead mail.
+pub fn retry(tx: &mut Tx<'_>, id: MailId) -> Result<Mail> {
+    let revived = diesel::update(mails::table.find(id).filter(mails::state.eq("dead")))
+        .set((mails::state.eq("queued"), mails::version.eq(mails::version + 1)))
+        .execute(tx.conn)?;
+    if revived == 0 {
+        return Err(crate::error::Error::not_found());
+    }
+    jobs::enqueue(tx, SEND, json!({ "mail": id }))?;
+    find(tx.conn, id)
+}

@@ -1,0 +1,176 @@
+//! From one event to one row for each person: fan-out, then mail.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use serde_json::{Value, json};
+
+use super::model::{Notification, NotificationId};
+use super::rules::{self, Audience, Rule};
+use super::store;
+use crate::accounts;
+use crate::app::{App, Tx};
+use crate::applications::{self, ApplicationId};
+use crate::auth::{AccountId, Caller};
+use crate::error::Result;
+use crate::events::{self, Event};
+use crate::http::Seen;
+use crate::jobs::{Outcome, Task};
+use crate::journey::{self, TransitionId};
+use crate::lang::Lang;
+use crate::mail::render::WORDS;
+use crate::mail::{self, Order};
+use crate::network::{self, Pillar};
+use crate::projects::{self, AssignmentRole, ProjectId};
+
+/// The job behind every event: works out who hears of it and writes a row for each. Running it twice changes nothing.
+pub async fn notify(app: Arc<App>, task: Task) -> Outcome {
+    let Some(seq) = task.payload["event"].as_i64() else {
+        return Outcome::Fail("the work names no event".into());
+    };
+    match app.run(Caller::system(), move |tx| fan_out(tx, seq)).await {
+        Ok(()) => Outcome::Done,
+        Err(error) if error.code() == Some("not-found") => Outcome::Fail("the event is about something that is gone".into()),
+        Err(error) => Outcome::Retry(error.to_string()),
+    }
+}
+
+fn fan_out(tx: &mut Tx<'_>, seq: i64) -> Result<()> {
+    let event = events::find(tx.conn, seq)?;
+    for rule in rules::of(&event.kind) {
+        let people = audience(tx, &event, rule)?;
+        if people.is_empty() {
+            continue;
+        }
+        let context = context(tx, &event)?;
+        for person in people {
+            let added = store::insert(tx, &event, rule, person, &context)?;
+            if added && rule.by_mail {
+                let order = Order { to: person, event: Some(seq), template: rule.template, context: context.clone(), expires_at: None };
+                mail::queue(tx, order)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Everyone whom a rule names, each once.
+fn audience(tx: &mut Tx<'_>, event: &Event, rule: &Rule) -> Result<BTreeSet<AccountId>> {
+    let mut people = BTreeSet::new();
+    for group in rule.audience {
+        people.extend(members(tx, event, *group)?);
+    }
+    if let (false, Some(actor)) = (rule.tell_actor, event.actor_id) {
+        people.remove(&AccountId(actor.0));
+    }
+    Ok(people)
+}
+
+fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<AccountId>> {
+    let Some(project) = event.project_id.map(|id| ProjectId(id.0)) else {
+        return Ok(event.noted_id("account_id").map(AccountId).into_iter().collect());
+    };
+    let assigned = |tx: &mut Tx<'_>, role| -> Result<Vec<AccountId>> {
+        let then = projects::working_at(tx.conn, project, event.at)?;
+        Ok(then.into_iter().filter(|one| one.role == role).map(|one| one.account_id).collect())
+    };
+    match group {
+        Audience::Founders => {
+            let team = accounts::people_of_project(tx.conn, project.0, tx.now)?;
+            Ok(team.into_iter().map(|(account, _)| account).collect())
+        }
+        Audience::Coaches => assigned(tx, AssignmentRole::Coach),
+        Audience::Coordinators => assigned(tx, AssignmentRole::Coordinator),
+        Audience::Subject => Ok(event.noted_id("account_id").map(AccountId).into_iter().collect()),
+        Audience::LeadPartner => lead_partner(tx, event),
+    }
+}
+
+/// The people of the organisation that leads the pillar the project goes to, or leaves for good.
+fn lead_partner(tx: &mut Tx<'_>, event: &Event) -> Result<Vec<AccountId>> {
+    let pillar = event.text("to_pillar").parse::<Pillar>().or_else(|_| event.text("from_pillar").parse());
+    let (Ok(pillar), Some(region)) = (pillar, event.region.as_deref()) else {
+        return Ok(Vec::new());
+    };
+    let mut people = Vec::new();
+    for organisation in network::leads(tx.conn, pillar, region, event.at.day())? {
+        people.extend(accounts::people_of_organisation(tx.conn, organisation.0, tx.now)?);
+    }
+    Ok(people)
+}
+
+/// What the texts of an event may use. Names stay in four languages until a reader's is known.
+fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
+    let mut values = serde_json::Map::new();
+    let mut put = |name: &str, value: Value| values.insert(name.to_owned(), value);
+    let actor = match (event.actor_kind.as_str(), event.actor_id) {
+        ("account", Some(id)) => accounts::find(tx.conn, AccountId(id.0)).map_or_else(|_| String::new(), |account| account.name),
+        _ => String::new(),
+    };
+    put("actor", json!(actor));
+    if let Some(id) = event.project_id {
+        let project = projects::find(tx.conn, ProjectId(id.0))?;
+        put("link", json!(tx.app.link(&format!("/v1/projects/{}", project.id))));
+        put("project", json!(project.title));
+        put("reference", json!(project.reference));
+    }
+    if let Some(id) = event.noted_id("transition_id") {
+        let transition = journey::transition(tx.conn, TransitionId(id))?;
+        let pillar = transition.to_pillar.or(transition.from_pillar);
+        put("pillar", pillar_name(pillar));
+        put("from_pillar", pillar_name(transition.from_pillar));
+        put("reason", json!(transition.reason.as_deref().unwrap_or_default()));
+        put("feedback", json!(transition.reason.as_deref().filter(|_| transition.application_id.is_some()).unwrap_or_default()));
+        put("lesson", json!(transition.lesson.as_deref().unwrap_or_default()));
+        put("reason_text", transition.reason_code.and_then(|code| WORDS.reason_code.get(code.as_str())).map_or_else(|| json!(""), |names| json!(names)));
+        put("cohort", cohort_name(tx, transition.cohort_id)?);
+    }
+    if event.subject_kind == "application" {
+        let application = applications::find(tx.conn, ApplicationId(event.subject_id.0))?;
+        let call = network::call(tx.conn, application.call_id)?;
+        put("application", json!(application.reference));
+        put("call", call.names.0);
+        put("submitted_at", json!(application.submitted_at.map(|at| at.utc().format("%Y-%m-%d %H:%M UTC").to_string())));
+        put("sha256", json!(application.content_sha256));
+        put("feedback", json!(application.feedback.unwrap_or_default()));
+        put("region", match &event.region {
+            Some(code) => json!(network::region_names(tx.conn, code)?),
+            None => json!(""),
+        });
+    }
+    if let Some(role) = event.data.0["role"].as_str() {
+        let word = format!("{role}-{}", event.text("assignment_kind"));
+        put("role_text", WORDS.assignment.get(&word).map_or_else(|| json!(role), |names| json!(names)));
+    }
+    put("confidence", json!(event.text("confidence")));
+    if let Some(id) = event.noted_id("milestone_id").filter(|_| event.kind == "milestone.done") {
+        let milestone = journey::milestone_titles(tx.conn, ProjectId(event.subject_id.0), id)?;
+        put("milestone", json!(milestone));
+    }
+    Ok(Value::Object(values))
+}
+
+fn pillar_name(pillar: Option<Pillar>) -> Value {
+    pillar.and_then(|pillar| WORDS.pillar.get(pillar.as_str())).map_or_else(|| json!(""), |names| json!(names))
+}
+
+fn cohort_name(tx: &mut Tx<'_>, cohort: Option<network::CohortId>) -> Result<Value> {
+    let Some(cohort) = cohort else { return Ok(json!("")) };
+    Ok(network::cohort(tx.conn, cohort)?.names.0)
+}
+
+/// Marks a message as read, or as unread again.
+pub fn mark(tx: &mut Tx<'_>, account: AccountId, id: NotificationId, seen: &Seen, is_read: bool) -> Result<Notification> {
+    let notification = store::one(tx.conn, account, id)?;
+    seen.check(notification.version)?;
+    store::mark(tx, &notification, is_read)
+}
+
+/// The one line of a message, in a language.
+#[must_use]
+pub fn line(app: &App, notification: &Notification, lang: Lang) -> String {
+    let mut context = notification.context.0.clone();
+    let reader = crate::mail::Recipient { address: String::new(), name: String::new(), language: lang };
+    mail::outbox::complete(app, &mut context, &reader);
+    mail::render::subject(&notification.template, lang, &context).unwrap_or_else(|_| notification.kind.clone())
+}

@@ -1,0 +1,93 @@
+//! The table: event kind → who hears of it and by which text. Nothing else decides that.
+
+/// A group of people around an event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Audience {
+    /// The project's team.
+    Founders,
+    /// Those who coached the project when it happened.
+    Coaches,
+    /// The project's coordinators when it happened.
+    Coordinators,
+    /// The people of the organisation that leads the pillar in the project's region.
+    LeadPartner,
+    /// The person whom the event is about.
+    Subject,
+}
+
+/// What follows from one kind of event.
+#[derive(Debug, Clone, Copy)]
+pub struct Rule {
+    pub kind: &'static str,
+    pub audience: &'static [Audience],
+    /// The text, which the in-app message takes its one line from.
+    pub template: &'static str,
+    /// Whether a mail goes out as well.
+    pub by_mail: bool,
+    /// Whether the person who did it hears of it too.
+    pub tell_actor: bool,
+}
+
+use Audience::{Coaches, Coordinators, Founders, LeadPartner, Subject};
+
+const ALL: &[Audience] = &[Founders, Coaches, Coordinators, LeadPartner];
+
+/// A stage change: everyone around the project, by mail and in the application, whoever did it.
+const fn stage(kind: &'static str, template: &'static str) -> Rule {
+    Rule { kind, audience: ALL, template, by_mail: true, tell_actor: true }
+}
+
+const fn mail(kind: &'static str, audience: &'static [Audience], template: &'static str) -> Rule {
+    Rule { kind, audience, template, by_mail: true, tell_actor: true }
+}
+
+const fn message(kind: &'static str, audience: &'static [Audience], template: &'static str) -> Rule {
+    Rule { kind, audience, template, by_mail: false, tell_actor: false }
+}
+
+/// Every rule. Accepting an application has none of its own: the entry into the pillar that it causes is told, with
+/// the feedback, so that nobody gets two mails about one thing.
+pub const RULES: &[Rule] = &[
+    stage("project.entered", "project_entered"),
+    stage("project.advanced", "project_advanced"),
+    stage("project.returned", "project_returned"),
+    stage("project.held", "project_held"),
+    stage("project.resumed", "project_resumed"),
+    stage("project.exited", "project_exited"),
+    stage("project.graduated", "project_graduated"),
+    mail("application.submitted", &[Founders], "application_submitted"),
+    mail("application.submitted", &[Coordinators], "application_received"),
+    mail("application.waitlisted", &[Founders], "application_waitlisted"),
+    mail("application.declined", &[Founders], "application_declined"),
+    mail("application.withdrawn", &[Coordinators], "application_withdrawn"),
+    mail("assignment.started", &[Subject], "assignment_started"),
+    mail("assignment.ended", &[Subject], "assignment_ended"),
+    message("update.written", &[Founders, Coaches, Coordinators], "update_written"),
+    message("milestone.done", &[Founders, Coaches, Coordinators], "milestone_done"),
+];
+
+/// The rules for a kind of event, in order; who hears by one is not told again by the next.
+pub fn of(kind: &str) -> impl Iterator<Item = &'static Rule> {
+    RULES.iter().filter(move |rule| rule.kind == kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_rule_has_its_text() {
+        for rule in RULES {
+            assert!(crate::mail::render::TEMPLATES.iter().any(|(name, _)| *name == rule.template), "{}", rule.template);
+        }
+    }
+
+    #[test]
+    fn every_stage_change_is_told_to_everyone() {
+        for kind in crate::journey::Kind::ALL {
+            let rules: Vec<_> = of(kind.event()).collect();
+            assert_eq!(rules.len(), 1, "{kind}");
+            assert_eq!((rules[0].audience, rules[0].by_mail), (ALL, true), "{kind}");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! How notifications and mails are kept and found.
+
+use diesel::prelude::*;
+
+use super::model::{Notification, NotificationId, ProjectRef};
+use super::rules::Rule;
+use crate::app::Tx;
+use crate::auth::AccountId;
+use crate::db::dialect::Each;
+use crate::db::schema::{mails, notifications};
+use crate::db::{Conn, Json, Moment};
+use crate::error::{Error, OrNotFound, Result};
+use crate::events::Event;
+use crate::http::Keyset;
+use crate::mail::MailId;
+use crate::mail::outbox::Mail;
+
+/// Adds a message; nothing happens where the person has one for this event already. Says whether it was added.
+pub fn insert(tx: &mut Tx<'_>, event: &Event, rule: &Rule, to: AccountId, context: &serde_json::Value) -> Result<bool> {
+    let id: NotificationId = tx.new_id();
+    let row = (
+        notifications::id.eq(id),
+        notifications::account_id.eq(to),
+        notifications::event_seq.eq(event.seq),
+        notifications::kind.eq(&event.kind),
+        notifications::template.eq(rule.template),
+        notifications::context.eq(Json(context.clone())),
+        notifications::project_id.eq(event.project_id.map(|id| ProjectRef(id.0))),
+        notifications::is_read.eq(false),
+        notifications::version.eq(1_i64),
+        notifications::created_at.eq(event.at),
+        notifications::updated_at.eq(event.at),
+    );
+    let added = Each(diesel::insert_into(notifications::table).values(row).on_conflict_do_nothing()).execute(tx.conn)?;
+    Ok(added == 1)
+}
+
+/// Somebody's messages, unread first, then the newest first.
+pub fn list(conn: &mut Conn, account: AccountId, read: Option<bool>, since: Option<Moment>, limit: i64, after: Option<&Notification>) -> Result<Vec<Notification>> {
+    let mut query = notifications::table.filter(notifications::account_id.eq(account)).into_boxed();
+    if let Some(read) = read {
+        query = query.filter(notifications::is_read.eq(read));
+    }
+    if let Some(since) = since {
+        query = query.filter(notifications::updated_at.ge(since));
+    }
+    if let Some(last) = after {
+        let older = notifications::created_at
+            .lt(last.created_at)
+            .or(notifications::created_at.eq(last.created_at).and(notifications::id.lt(last.id)));
+        query = if last.is_read {
+            query.filter(notifications::is_read.eq(true)).filter(older)
+        } else {
+            query.filter(notifications::is_read.eq(true).or(older))
+        };
+    }
+    let order = (notifications::is_read.asc(), notifications::created_at.desc(), notifications::id.desc());
+    Ok(query.order(order).limit(limit).select(Notification::as_select()).load(conn)?)
+}
+
+/// # Errors
+/// `not-found` where the person has no such message.
+pub fn one(conn: &mut Conn, account: AccountId, id: NotificationId) -> Result<Notification> {
+    let own = notifications::table.find(id).filter(notifications::account_id.eq(account));
+    own.select(Notification::as_select()).get_result(conn).or_not_found()
+}
+
+pub fn mark(tx: &mut Tx<'_>, notification: &Notification, is_read: bool) -> Result<Notification> {
+    let row = notifications::table.find(notification.id).filter(notifications::version.eq(notification.version));
+    let changed = diesel::update(row)
+        .set((
+            notifications::is_read.eq(is_read),
+            notifications::version.eq(notification.version + 1),
+            notifications::updated_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    if changed == 0 { Err(Error::stale()) } else { one(tx.conn, notification.account_id, notification.id) }
+}
+
+/// The outbox, for those who look after it.
+pub fn mails(conn: &mut Conn, state: Option<String>, keyset: &Keyset) -> Result<Vec<Mail>> {
+    let mut query = mails::table.into_boxed();
+    if let Some(state) = state {
+        query = query.filter(mails::state.eq(state));
+    }
+    let query = crate::keyset!(query, keyset, mails::id, MailId, { "created_at" => mails::created_at, Moment; });
+    Ok(query.select(Mail::as_select()).load(conn)?)
+}

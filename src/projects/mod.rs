@@ -1,0 +1,20 @@
+//! Start-up projects: one identity for life, before and after there is a company, and who works for them.
+
+mod actions;
+mod model;
+mod routes;
+mod store;
+
+pub use actions::{create, keep_course};
+pub use model::{
+    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewProject, Project, ProjectId, State, StayId, at_risk,
+    may_manage, may_represent, reference,
+};
+pub use store::{
+    Filter, RISK, add_assignment, assignment, assignments, close_assignment, count_open_of, find, insert_with_reference, list, lock, matching, one, open_assignments, search, working_at,
+    visible,
+};
+
+use crate::app::Slice;
+
+pub const SLICE: Slice = Slice { name: "projects", routes: routes::register, jobs: &[], codes: &[] };

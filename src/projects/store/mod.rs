@@ -1,0 +1,333 @@
+//! How projects are kept and found.
+
+mod assignments;
+
+use chrono::Duration;
+use diesel::expression::BoxableExpression;
+use diesel::prelude::*;
+use diesel::sql_types::{Bool, Date, Text};
+
+pub use assignments::{add_assignment, assignment, assignments, close_assignment, count_open_of, open_assignments, working_at};
+
+use super::model::{Course, NewProject, Project, ProjectId, State, reference};
+use crate::app::Tx;
+use crate::auth::{AccountId, Caller, Role};
+use crate::db::schema::{assignments as jobs_of, cohorts, projects};
+use crate::db::sql::Instant;
+use crate::db::{Conn, Moment, MultiBackend, dialect};
+use crate::error::{Error, OrNotFound, Result};
+use crate::http::Keyset;
+use crate::lang::Lang;
+use crate::network::{CohortId, Pillar, Place, ProgrammeId, Sector};
+
+pub type Boxed = projects::BoxedQuery<'static, MultiBackend>;
+type Condition = Box<dyn BoxableExpression<projects::table, MultiBackend, SqlType = Bool>>;
+
+/// Projects that exist for the caller. Lists and single reads both start here, so scope can't be forgotten.
+#[must_use]
+pub fn visible(caller: &Caller) -> Boxed {
+    let query = projects::table.into_boxed();
+    if caller.everywhere(Role::Coordinator) {
+        return query;
+    }
+    let mut conditions: Vec<Condition> = Vec::new();
+    let own: Vec<ProjectId> = own_projects(caller);
+    if !own.is_empty() {
+        conditions.push(Box::new(projects::id.eq_any(own)));
+    }
+    if let Some(account) = caller.account() {
+        let assigned = jobs_of::table
+            .filter(jobs_of::account_id.eq(account))
+            .filter(jobs_of::ended_at.is_null())
+            .select(jobs_of::project_id);
+        conditions.push(Box::new(projects::id.eq_any(assigned)));
+    }
+    if let Some(condition) = within(caller, Role::Coordinator) {
+        conditions.push(condition);
+    }
+    // Partners see a project by name only where it consented.
+    let partner = if caller.everywhere(Role::Partner) { Some(always()) } else { within(caller, Role::Partner) };
+    if let Some(condition) = partner {
+        conditions.push(Box::new(projects::shared_with_partners.eq(true).and(condition)));
+    }
+    let any = conditions.into_iter().reduce(|either, or| Box::new(either.or(or)));
+    query.filter(any.unwrap_or_else(never))
+}
+
+fn own_projects(caller: &Caller) -> Vec<ProjectId> {
+    use crate::auth::Scope;
+    let mut own = Vec::new();
+    for grant in &caller.grants {
+        if let (Role::Owner | Role::Editor | Role::Viewer, Scope::Project { id }) = (grant.role, &grant.scope) {
+            own.push(ProjectId(*id));
+        }
+    }
+    own
+}
+
+/// The projects of the regions, cohorts and programmes in which the caller has the role.
+fn within(caller: &Caller, role: Role) -> Option<Condition> {
+    let mut conditions: Vec<Condition> = Vec::new();
+    let regions = caller.regions(role);
+    if let [region] = regions.as_slice() {
+        conditions.push(Box::new(projects::region.assume_not_null().eq(region.clone())));
+    } else if !regions.is_empty() {
+        conditions.push(Box::new(projects::region.assume_not_null().eq_any(regions)));
+    }
+    let ids: Vec<CohortId> = caller.cohorts(role).into_iter().map(CohortId).collect();
+    if !ids.is_empty() {
+        conditions.push(Box::new(projects::cohort_id.assume_not_null().eq_any(ids)));
+    }
+    let programmes: Vec<ProgrammeId> = caller.programmes(role).into_iter().map(ProgrammeId).collect();
+    if !programmes.is_empty() {
+        let of_programmes = cohorts::table.filter(cohorts::programme_id.eq_any(programmes)).select(cohorts::id);
+        conditions.push(Box::new(projects::cohort_id.assume_not_null().eq_any(of_programmes)));
+    }
+    conditions.into_iter().reduce(|either, or| Box::new(either.or(or)))
+}
+
+fn never() -> Condition {
+    Box::new(projects::created_at.lt(projects::created_at))
+}
+
+fn always() -> Condition {
+    Box::new(projects::created_at.eq(projects::created_at))
+}
+
+/// # Errors
+/// `not-found` where there is none for the caller.
+pub fn one(conn: &mut Conn, caller: &Caller, id: ProjectId) -> Result<Project> {
+    visible(caller).filter(projects::id.eq(id)).select(Project::as_select()).get_result(conn).or_not_found()
+}
+
+/// # Errors
+/// `not-found` where there is none.
+pub fn find(conn: &mut Conn, id: ProjectId) -> Result<Project> {
+    projects::table.find(id).select(Project::as_select()).get_result(conn).or_not_found()
+}
+
+/// Takes the project's lock until the transaction ends, then finds it in the caller's scope.
+///
+/// # Errors
+/// `not-found` where there is none for the caller.
+pub fn lock(conn: &mut Conn, caller: &Caller, id: ProjectId) -> Result<Project> {
+    dialect::lock_row(conn, "projects", id.0)?;
+    one(conn, caller, id)
+}
+
+/// Which projects a list shows.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    pub state: Option<State>,
+    pub region: Option<String>,
+    pub cohort: Option<CohortId>,
+    pub pillar: Option<Pillar>,
+    pub sector: Option<Sector>,
+    pub coach: Option<AccountId>,
+    pub at_risk: Option<bool>,
+    pub enterprise_number: Option<String>,
+    pub updated_since: Option<Moment>,
+    pub words: Option<String>,
+}
+
+/// Active projects at risk, as SQL over four values in this order: the latest quiet moment that is too long ago, today,
+/// now. The same rule as `model::at_risk`; a test holds the two together.
+pub const RISK: [&str; 4] = [
+    "(projects.state = 'active' AND ((projects.quiet_since IS NOT NULL AND projects.quiet_since < ",
+    ") OR (projects.next_due_on IS NOT NULL AND projects.next_due_on < ",
+    ") OR (projects.target_at IS NOT NULL AND projects.target_at < ",
+    ") OR (projects.last_confidence IS NOT NULL AND projects.last_confidence = 'red')))",
+];
+
+fn risk(wanted: bool, now: Moment, quiet_days: i64) -> Condition {
+    let quiet = now.minus(Duration::days(quiet_days));
+    let start = if wanted { RISK[0].to_owned() } else { format!("NOT {}", RISK[0]) };
+    Box::new(
+        diesel::dsl::sql::<Bool>(&start)
+            .bind::<Instant, _>(quiet)
+            .sql(RISK[1])
+            .bind::<Date, _>(now.day())
+            .sql(RISK[2])
+            .bind::<Instant, _>(now)
+            .sql(RISK[3]),
+    )
+}
+
+/// Projects whose title, summary or reference has words that begin as the given ones do, by the database's own index.
+/// None where the text has no letter and no digit to search for.
+pub fn search(conn: &Conn, text: &str) -> Option<Condition> {
+    let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).take(10).map(str::to_lowercase).collect();
+    if words.is_empty() {
+        return None;
+    }
+    Some(match conn {
+        Conn::Sqlite(_) => {
+            let query = words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ");
+            Box::new(
+                diesel::dsl::sql::<Bool>(
+                    "projects.no IN (SELECT rowid FROM projects_search WHERE projects_search MATCH ",
+                )
+                .bind::<Text, _>(query)
+                .sql(")"),
+            )
+        }
+        Conn::Pg(_) => {
+            let query = words.iter().map(|word| format!("{word}:*")).collect::<Vec<_>>().join(" & ");
+            Box::new(
+                diesel::dsl::sql::<Bool>("projects.search @@ to_tsquery('simple', plain_letters(")
+                    .bind::<Text, _>(query)
+                    .sql("))"),
+            )
+        }
+    })
+}
+
+pub fn list(conn: &mut Conn, caller: &Caller, filter: &Filter, now: Moment, quiet_days: i64, keyset: &Keyset) -> Result<Vec<Project>> {
+    let mut query = visible(caller);
+    if let Some(state) = filter.state {
+        query = query.filter(projects::state.eq(state));
+    }
+    if let Some(region) = &filter.region {
+        query = query.filter(projects::region.eq(region.clone()));
+    }
+    if let Some(cohort) = filter.cohort {
+        query = query.filter(projects::cohort_id.eq(cohort));
+    }
+    if let Some(pillar) = filter.pillar {
+        query = query.filter(projects::pillar.eq(pillar));
+    }
+    if let Some(sector) = filter.sector {
+        query = query.filter(projects::sector.eq(sector));
+    }
+    if let Some(coach) = filter.coach {
+        let coached = jobs_of::table
+            .filter(jobs_of::account_id.eq(coach))
+            .filter(jobs_of::role.eq(super::model::AssignmentRole::Coach))
+            .filter(jobs_of::ended_at.is_null())
+            .select(jobs_of::project_id);
+        query = query.filter(projects::id.eq_any(coached));
+    }
+    if let Some(wanted) = filter.at_risk {
+        query = query.filter(risk(wanted, now, quiet_days));
+    }
+    if let Some(number) = &filter.enterprise_number {
+        query = query.filter(projects::enterprise_number.eq(number.clone()));
+    }
+    if let Some(since) = filter.updated_since {
+        query = query.filter(projects::updated_at.ge(since));
+    }
+    if let Some(text) = &filter.words {
+        query = query.filter(search(conn, text).unwrap_or_else(never));
+    }
+    let query = crate::keyset!(query, keyset, projects::id, ProjectId, {
+        "created_at" => projects::created_at, Moment;
+        "updated_at" => projects::updated_at, Moment;
+        "title" => projects::title, String;
+    });
+    Ok(query.select(Project::as_select()).load(conn)?)
+}
+
+/// Runs an insert under fresh references until one is free. A savepoint keeps the transaction usable on PostgreSQL.
+///
+/// # Errors
+/// The database's.
+pub fn insert_with_reference<T>(
+    tx: &mut Tx<'_>,
+    prefix: char,
+    mut insert: impl FnMut(&mut Conn, &str) -> QueryResult<T>,
+) -> Result<T> {
+    use diesel::result::{DatabaseErrorKind, Error as Failure};
+    for _ in 0..5 {
+        let reference = reference(prefix, tx.app.chance.as_ref());
+        match tx.conn.transaction(|conn| insert(conn, &reference)) {
+            Err(Failure::DatabaseError(DatabaseErrorKind::UniqueViolation, info)) if mentions_reference(info.as_ref()) => {}
+            other => return Ok(other?),
+        }
+    }
+    Err(anyhow::anyhow!("no free reference after five tries").into())
+}
+
+fn mentions_reference(info: &dyn diesel::result::DatabaseErrorInformation) -> bool {
+    info.constraint_name().unwrap_or_default().contains("reference") || info.message().contains("reference")
+}
+
+pub fn insert(tx: &mut Tx<'_>, owner: AccountId, new: &NewProject, language: Lang, place: Option<&Place>) -> Result<Project> {
+    let (id, now): (ProjectId, Moment) = (tx.new_id(), tx.now);
+    insert_with_reference(tx, 'P', |conn, reference| {
+        diesel::insert_into(projects::table)
+            .values((
+                projects::id.eq(id),
+                projects::reference.eq(reference),
+                projects::title.eq(&new.title),
+                projects::summary.eq(&new.summary),
+                projects::sector.eq(new.sector),
+                projects::country.eq(&new.country),
+                projects::postal_code.eq(&new.postal_code),
+                projects::region.eq(place.map(|place| &place.region)),
+                projects::province.eq(place.map(|place| &place.province)),
+                projects::enterprise_number.eq(&new.enterprise_number),
+                projects::website.eq(&new.website),
+                projects::language.eq(language),
+                projects::state.eq(State::Prospect),
+                projects::shared_with_partners.eq(false),
+                projects::created_by.eq(owner),
+                projects::version.eq(1_i64),
+                projects::created_at.eq(now),
+                projects::updated_at.eq(now),
+            ))
+            .execute(conn)
+    })?;
+    find(tx.conn, id)
+}
+
+/// Writes what its people may change, unless the project has changed meanwhile.
+pub fn keep(tx: &mut Tx<'_>, project: &Project) -> Result<Project> {
+    let row = projects::table.find(project.id).filter(projects::version.eq(project.version));
+    let changed = diesel::update(row)
+        .set((
+            projects::title.eq(&project.title),
+            projects::summary.eq(&project.summary),
+            projects::sector.eq(project.sector),
+            projects::country.eq(&project.country),
+            projects::postal_code.eq(&project.postal_code),
+            projects::region.eq(&project.region),
+            projects::province.eq(&project.province),
+            projects::enterprise_number.eq(&project.enterprise_number),
+            projects::website.eq(&project.website),
+            projects::language.eq(project.language),
+            projects::shared_with_partners.eq(project.shared_with_partners),
+            projects::version.eq(project.version + 1),
+            projects::updated_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    if changed == 0 { Err(Error::stale()) } else { find(tx.conn, project.id) }
+}
+
+/// Writes a project's course, unless the project has changed meanwhile.
+pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Result<Project> {
+    let row = projects::table.find(project.id).filter(projects::version.eq(project.version));
+    let changed = diesel::update(row)
+        .set((
+            projects::state.eq(course.state),
+            projects::pillar.eq(course.pillar),
+            projects::cohort_id.eq(course.cohort_id),
+            projects::stay_id.eq(course.stay_id),
+            projects::quiet_since.eq(course.quiet_since),
+            projects::last_confidence.eq(course.last_confidence),
+            projects::next_due_on.eq(course.next_due_on),
+            projects::target_at.eq(course.target_at),
+            projects::version.eq(project.version + 1),
+            projects::updated_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    if changed == 0 { Err(Error::stale()) } else { find(tx.conn, project.id) }
+}
+
+/// The projects that a text finds, at most a thousand, for other slices' lists.
+///
+/// # Errors
+/// The database's.
+pub fn matching(conn: &mut Conn, text: &str) -> Result<Vec<ProjectId>> {
+    let condition = search(conn, text).unwrap_or_else(never);
+    Ok(projects::table.into_boxed::<MultiBackend>().filter(condition).select(projects::id).limit(1000).load(conn)?)
+}

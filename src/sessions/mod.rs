@@ -1,0 +1,13 @@
+//! Signing in and out: sessions with rotating refresh tokens, and the passwords that open them.
+
+mod actions;
+mod model;
+mod routes;
+mod store;
+
+pub use store::caller;
+
+use crate::app::Slice;
+
+pub const SLICE: Slice =
+    Slice { name: "sessions", routes: routes::register, jobs: &[], codes: model::Refusal::CODES };

@@ -1,0 +1,137 @@
+//! How sessions, their tokens and failed sign-ins are kept and found.
+
+use diesel::prelude::*;
+use uuid::Uuid;
+
+use super::model::{RefreshToken, Session};
+use crate::accounts;
+use crate::app::Tx;
+use crate::auth::tokens::Access;
+use crate::auth::{AccountId, Actor, Caller, SessionId};
+use crate::db::schema::{refresh_tokens as tokens, sessions, sign_in_failures as failures};
+use crate::db::{Conn, Moment};
+use crate::error::{OrNotFound, Result};
+
+/// The caller behind an access token, with the rights of this very moment; none where the session has ended.
+///
+/// # Errors
+/// The database's.
+pub fn caller(conn: &mut Conn, access: Access, now: Moment) -> Result<Option<Caller>> {
+    let open: Option<SessionId> = sessions::table
+        .find(access.session)
+        .filter(sessions::account_id.eq(access.account))
+        .filter(sessions::ended_at.is_null())
+        .select(sessions::id)
+        .get_result(conn)
+        .optional()?;
+    if open.is_none() {
+        return Ok(None);
+    }
+    let account = accounts::find(conn, access.account)?;
+    if !account.is_active() {
+        return Ok(None);
+    }
+    Ok(Some(Caller {
+        actor: Actor::Account(account.id),
+        session: open,
+        grants: accounts::grants_at(conn, account.id, now)?,
+        actions: None,
+        language: Some(account.language),
+    }))
+}
+
+pub fn insert(tx: &mut Tx<'_>, account: AccountId) -> Result<SessionId> {
+    let id: SessionId = tx.new_id();
+    diesel::insert_into(sessions::table)
+        .values((
+            sessions::id.eq(id),
+            sessions::account_id.eq(account),
+            sessions::created_at.eq(tx.now),
+            sessions::last_used_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    Ok(id)
+}
+
+/// # Errors
+/// `not-found` where there is none.
+pub fn find(conn: &mut Conn, id: SessionId) -> Result<Session> {
+    sessions::table.find(id).select(Session::as_select()).get_result(conn).or_not_found()
+}
+
+pub fn open_of(conn: &mut Conn, account: AccountId) -> Result<Vec<Session>> {
+    let open = sessions::table.filter(sessions::account_id.eq(account)).filter(sessions::ended_at.is_null());
+    Ok(open.order(sessions::created_at.desc()).select(Session::as_select()).load(conn)?)
+}
+
+/// Ends one session; its tokens are worth nothing from the next request on.
+pub fn end(tx: &mut Tx<'_>, id: SessionId, reason: &str) -> Result<usize> {
+    let open = sessions::table.find(id).filter(sessions::ended_at.is_null());
+    let ended = diesel::update(open).set((sessions::ended_at.eq(tx.now), sessions::end_reason.eq(reason)));
+    Ok(ended.execute(tx.conn)?)
+}
+
+/// Ends all sessions of an account but one.
+pub fn end_others(tx: &mut Tx<'_>, account: AccountId, kept: Option<SessionId>, reason: &str) -> Result<()> {
+    let kept = kept.unwrap_or(SessionId(Uuid::nil()));
+    let others = sessions::table
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::id.ne(kept))
+        .filter(sessions::ended_at.is_null());
+    diesel::update(others).set((sessions::ended_at.eq(tx.now), sessions::end_reason.eq(reason))).execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn insert_token(tx: &mut Tx<'_>, session: SessionId, digest: &str, expires_at: Moment) -> Result<()> {
+    diesel::insert_into(tokens::table)
+        .values((
+            tokens::digest.eq(digest),
+            tokens::session_id.eq(session),
+            tokens::issued_at.eq(tx.now),
+            tokens::expires_at.eq(expires_at),
+        ))
+        .execute(tx.conn)?;
+    diesel::update(sessions::table.find(session)).set(sessions::last_used_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn token(conn: &mut Conn, digest: &str) -> Result<Option<RefreshToken>> {
+    Ok(tokens::table.find(digest).select(RefreshToken::as_select()).get_result(conn).optional()?)
+}
+
+/// Whether a token that was issued after this one has been spent.
+pub fn successor_was_used(conn: &mut Conn, token: &RefreshToken) -> Result<bool> {
+    let Some(spent_at) = token.spent_at else { return Ok(false) };
+    let used = tokens::table
+        .filter(tokens::session_id.eq(token.session_id))
+        .filter(tokens::issued_at.ge(spent_at))
+        .filter(tokens::digest.ne(&token.digest))
+        .filter(tokens::spent_at.is_not_null());
+    Ok(diesel::select(diesel::dsl::exists(used)).get_result(conn)?)
+}
+
+/// Spends a token, and with it any other open one of the session: one live branch at a time.
+pub fn spend(tx: &mut Tx<'_>, session: SessionId) -> Result<()> {
+    let open = tokens::table.filter(tokens::session_id.eq(session)).filter(tokens::spent_at.is_null());
+    diesel::update(open).set(tokens::spent_at.eq(tx.now)).execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn note_failure(tx: &mut Tx<'_>, email_digest: &str) -> Result<()> {
+    let id: SessionId = tx.new_id();
+    diesel::insert_into(failures::table)
+        .values((failures::id.eq(id), failures::email_digest.eq(email_digest), failures::at.eq(tx.now)))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
+pub fn failures_since(conn: &mut Conn, email_digest: &str, since: Moment) -> Result<i64> {
+    let recent = failures::table.filter(failures::email_digest.eq(email_digest)).filter(failures::at.gt(since));
+    Ok(recent.count().get_result(conn)?)
+}
+
+/// A successful sign-in forgives what came before it.
+pub fn forgive(tx: &mut Tx<'_>, email_digest: &str) -> Result<()> {
+    diesel::delete(failures::table.filter(failures::email_digest.eq(email_digest))).execute(tx.conn)?;
+    Ok(())
+}
