@@ -164,15 +164,18 @@ async fn change_me(ctx: Ctx, body: Valid<ChangeMe>) -> Result<Reply> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListAccounts {
+    #[param(inline)]
     role: Option<Role>,
     #[param(max_length = 10)]
     region: Option<String>,
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `-created_at` (default), `created_at`, `-updated_at`, `updated_at`
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

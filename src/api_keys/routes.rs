@@ -94,12 +94,14 @@ async fn create_api_key(ctx: Ctx, body: Valid<CreateApiKey>) -> Result<Reply> {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListApiKeys {
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `-created_at` (default) or `created_at`
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

@@ -96,19 +96,26 @@ struct ListApplications {
     /// Words of the project's title, summary or reference; beginnings are enough.
     #[param(max_length = 200)]
     q: Option<String>,
+    #[param(inline)]
     state: Option<ApplicationState>,
     #[param(max_length = 10)]
     region: Option<String>,
+    #[param(inline)]
     call_id: Option<CallId>,
+    #[param(inline)]
     cohort_id: Option<CohortId>,
+    #[param(inline)]
     project_id: Option<ProjectId>,
+    #[param(inline)]
     sector: Option<Sector>,
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `-created_at` (default), `created_at`, `-updated_at`, `updated_at`
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

@@ -1,10 +1,10 @@
 //! In front of every route: finds its policy, finds out who is asking, and lets in or turns away.
 
-use actix_web::body::MessageBody;
+use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, web};
+use actix_web::{HttpMessage, HttpResponse, web};
 
 use super::tokens::{Access, Bad};
 use super::{Actor, Caller};
@@ -22,25 +22,35 @@ pub enum Credentials {
 /// Middleware: no handler runs before the caller has passed its policy.
 ///
 /// # Errors
-/// 401, 403 or 428 as problems.
+/// Those of what it guards; its own are answers.
 pub async fn guard(
     req: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> std::result::Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let app = req.app_data::<web::Data<App>>().cloned();
-    let (Some(app), Some(pattern)) = (app, req.match_pattern()) else {
-        return next.call(req).await;
+    next: Next<impl MessageBody + 'static>,
+) -> std::result::Result<ServiceResponse<BoxBody>, actix_web::Error> {
+    match let_in(&req).await {
+        Ok(Some(caller)) => {
+            req.extensions_mut().insert(caller);
+            Ok(next.call(req).await?.map_into_boxed_body())
+        }
+        Ok(None) => Ok(next.call(req).await?.map_into_boxed_body()),
+        Err(error) => Ok(req.into_response(HttpResponse::from_error(error))),
+    }
+}
+
+/// The caller of a declared route; none for the pages beside the API and for what is not there.
+async fn let_in(req: &ServiceRequest) -> Result<Option<Caller>> {
+    let (Some(app), Some(pattern)) = (req.app_data::<web::Data<App>>(), req.match_pattern()) else {
+        return Ok(None);
     };
     let Some(route) = app.routes.find(req.method(), &pattern) else {
-        return next.call(req).await;
+        return Ok(None);
     };
-    let caller = identify(&app, &req).await?;
+    let caller = identify(app, req).await?;
     route.policy.check(&caller)?;
     if route.versioned && !req.headers().contains_key(header::IF_MATCH) {
-        return Err(Error::refused("version-needed").into());
+        return Err(Error::refused("version-needed"));
     }
-    req.extensions_mut().insert(caller);
-    next.call(req).await
+    Ok(Some(caller))
 }
 
 async fn identify(app: &App, req: &ServiceRequest) -> Result<Caller> {

@@ -29,12 +29,14 @@ pub fn register(routes: &mut Routes<'_>) {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListOfProject {
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// The time of the beginning, with - for the newest first (the default).
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

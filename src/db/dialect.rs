@@ -64,15 +64,12 @@ pub(super) fn commit(conn: &mut Conn) -> QueryResult<()> {
     <Conn as Connection>::TransactionManager::commit_transaction(conn)
 }
 
-pub(super) fn rollback(conn: &mut Conn) -> QueryResult<()> {
-    <Conn as Connection>::TransactionManager::rollback_transaction(conn)
-}
-
 /// Takes the row's lock until the transaction ends, so that two commands on one thing follow each other.
-/// SQLite has one writer, which is lock enough.
+/// SQLite has one writer, which is lock enough. NO KEY, because rows that refer to this one hold a share of its key:
+/// two transactions that have each added such a row would wait for each other.
 pub fn lock_row(conn: &mut Conn, table: &'static str, id: uuid::Uuid) -> QueryResult<()> {
     if let Conn::Pg(pg) = conn {
-        diesel::sql_query(format!("SELECT 1 FROM {table} WHERE id = $1 FOR UPDATE"))
+        diesel::sql_query(format!("SELECT 1 FROM {table} WHERE id = $1 FOR NO KEY UPDATE"))
             .bind::<diesel::sql_types::Uuid, _>(id)
             .execute(pg)?;
     }

@@ -21,7 +21,7 @@ const LARGEST_HEAD: usize = 32 * 1024;
 /// The outermost layer.
 ///
 /// # Errors
-/// Never by itself; errors have become answers here.
+/// Never by itself; every layer below turns its errors into answers.
 pub async fn surround(
     mut req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
@@ -38,19 +38,13 @@ pub async fn surround(
     let work = async {
         let answered = match too_large(&req) {
             Some(code) => req.into_response(HttpResponse::from_error(Error::refused(code))),
-            None => {
-                let http_request = req.request().clone();
-                match next.call(req).await {
-                    Ok(answered) => answered.map_into_boxed_body(),
-                    Err(error) => ServiceResponse::new(http_request, HttpResponse::from_error(error)),
-                }
-            }
+            None => next.call(req).await?.map_into_boxed_body(),
         };
         let answered = finish(answered, &request_id, lang);
         log(answered.request(), &method, answered.status(), started);
-        answered
+        Ok(answered)
     };
-    Ok(work.instrument(span).await)
+    work.instrument(span).await
 }
 
 /// Turns every failed answer into a problem document and adds the headers that all answers have.

@@ -137,12 +137,14 @@ async fn move_project(ctx: Ctx, id: Path<ProjectId>, body: Valid<MoveProject>) -
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListHistory {
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// The time, with - for the newest first: `at`, `entered_at` or `due_on` (oldest first by default)
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

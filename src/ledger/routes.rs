@@ -32,6 +32,7 @@ struct ListEvents {
     kind: Option<String>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

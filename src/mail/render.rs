@@ -124,7 +124,7 @@ mod tests {
 
     /// A value for everything that any template may use.
     fn sample(filled: bool) -> Value {
-        let optional = |text: &str| if filled { text } else { "" };
+        let optional = |text: &'static str| if filled { text } else { "" };
         json!({
             "name": "Ada <b>Lovelace</b>", "network": "HealthTech.Belgium", "base_url": "https://c.example.org",
             "link": "https://c.example.org/v1/projects/1?a=1&b=2", "hours": 48, "token": "abc",

@@ -101,15 +101,18 @@ struct ListBodies {
     #[param(max_length = 10)]
     region: Option<String>,
     /// Only for mandates.
+    #[param(inline)]
     pillar: Option<Pillar>,
     /// Only what holds on this day.
     on: Option<NaiveDate>,
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `name` (organisations), `created_at` (mandates), `updated_at`, each with - for descending
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 
@@ -191,12 +194,14 @@ async fn list_mandates(ctx: Ctx, query: Query<ListBodies>) -> Result<HttpRespons
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListProgrammes {
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `slug` (default) or `updated_at`, with - for descending
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 
@@ -245,13 +250,16 @@ async fn list_programmes(ctx: Ctx, query: Query<ListProgrammes>) -> Result<HttpR
 struct ListCalls {
     /// Only those that take applications now (true) or all (false, the default).
     open: Option<bool>,
+    #[param(inline)]
     programme_id: Option<ProgrammeId>,
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `-closes_at` (default), `closes_at`, `updated_at`, `-updated_at`
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 
@@ -362,13 +370,16 @@ async fn change_call(ctx: Ctx, id: Path<CallId>, body: Valid<CallIn>) -> Result<
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListCohorts {
+    #[param(inline)]
     programme_id: Option<ProgrammeId>,
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `-starts_on` (default), `starts_on`, `created_at`, `updated_at`, with - for descending
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

@@ -63,10 +63,12 @@ fn reading_language(ctx: &Ctx) -> Lang {
 #[into_params(parameter_in = Query)]
 struct ListNotifications {
     read: Option<bool>,
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 
@@ -165,12 +167,14 @@ impl From<Mail> for MailOut {
 #[into_params(parameter_in = Query)]
 struct ListMails {
     /// `dead` shows what could not be sent.
+    #[param(inline)]
     state: Option<MailState>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `-created_at` (default) or `created_at`
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

@@ -133,23 +133,30 @@ struct ListProjects {
     /// Words of the title, the summary or the reference; beginnings are enough.
     #[param(max_length = 200)]
     q: Option<String>,
+    #[param(inline)]
     state: Option<State>,
     #[param(max_length = 10)]
     region: Option<String>,
+    #[param(inline)]
     cohort_id: Option<CohortId>,
+    #[param(inline)]
     pillar: Option<Pillar>,
+    #[param(inline)]
     sector: Option<Sector>,
     /// The account of a coach who works for the project now.
+    #[param(inline)]
     coach: Option<AccountId>,
     at_risk: Option<bool>,
     #[param(max_length = 40)]
     enterprise_number: Option<String>,
+    #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
     limit: Option<i64>,
     cursor: Option<String>,
     /// `-created_at` (default), `created_at`, `-updated_at`, `updated_at`, `title`, `-title`
     sort: Option<String>,
+    #[param(inline)]
     format: Option<Format>,
 }
 

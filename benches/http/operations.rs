@@ -1,0 +1,117 @@
+//! What is measured: each operation as a never repeating row of requests, the same for both servers.
+
+use serde_json::json;
+use uuid::Uuid;
+
+use crate::client::Request;
+
+/// Projects that are in a pillar of the cohort.
+pub const ACTIVE: u64 = 256;
+/// Projects that have not begun; each can answer every call once.
+pub const PROSPECTS: u64 = 1_000;
+
+/// The kinds of rows that the benchmark adds.
+#[derive(Debug, Clone, Copy)]
+pub enum Row {
+    Cohort = 1,
+    Active = 2,
+    Stay = 3,
+    Prospect = 4,
+    Call = 5,
+}
+
+impl Row {
+    /// The leading half of the ids of this kind, as hexadecimal digits; the number of the row makes the other.
+    pub fn prefix(self) -> String {
+        format!("0190000000007{:03x}8000", self as u8)
+    }
+
+    pub fn id(self, number: u64) -> Uuid {
+        let digits = format!("{}{number:012x}", self.prefix());
+        Uuid::try_parse(&digits).unwrap_or_default()
+    }
+}
+
+/// The transition comes last, because most work follows from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Operation {
+    ReadProject,
+    ListProjects,
+    CohortDashboard,
+    CreateApplication,
+    Transition,
+}
+
+/// One connection's part of an operation, kept from round to round so that no request comes twice.
+#[derive(Debug, Clone, Copy)]
+pub struct Share {
+    pub connection: u64,
+    pub connections: u64,
+    /// Requests sent so far.
+    pub sent: u64,
+}
+
+impl Operation {
+    pub const ALL: [Self; 5] =
+        [Self::ReadProject, Self::ListProjects, Self::CohortDashboard, Self::CreateApplication, Self::Transition];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::ReadProject => "read one project",
+            Self::ListProjects => "list 20 of a cohort",
+            Self::CohortDashboard => "cohort dashboard",
+            Self::CreateApplication => "create an application",
+            Self::Transition => "hold and resume",
+        }
+    }
+
+    pub fn writes(self) -> bool {
+        matches!(self, Self::CreateApplication | Self::Transition)
+    }
+
+    pub fn connections(self) -> u64 {
+        if self.writes() { 64 } else { 16 }
+    }
+
+    pub fn shares(self) -> Vec<Share> {
+        let connections = self.connections();
+        (0..connections).map(|connection| Share { connection, connections, sent: 0 }).collect()
+    }
+
+    /// The next request of a share; none where the prepared rows are used up.
+    pub fn request(self, share: &Share, calls: u64) -> Option<Request> {
+        let cohort = Row::Cohort.id(1);
+        Some(match self {
+            Self::ReadProject => {
+                let number = (share.connection * 37 + share.sent) % ACTIVE;
+                Request::get(format!("/v1/projects/{}", Row::Active.id(number)))
+            }
+            Self::ListProjects => Request::get(format!("/v1/projects?cohort_id={cohort}&sort=title&limit=20")),
+            Self::CohortDashboard => Request::get(format!("/v1/cohorts/{cohort}/dashboard")),
+            Self::CreateApplication => application(share, calls)?,
+            Self::Transition => transition(share),
+        })
+    }
+}
+
+/// Goes through the pairs of project and call; the shares take turns, so that no pair comes twice.
+fn application(share: &Share, calls: u64) -> Option<Request> {
+    let pair = share.sent * share.connections + share.connection;
+    let (project, call) = (pair % PROSPECTS, pair / PROSPECTS);
+    let body = json!({
+        "project_id": Row::Prospect.id(project),
+        "call_id": Row::Call.id(call),
+        "answers": { "need": "A shorter way from the ward to the laboratory.", "team": 4, "pilot": true },
+    });
+    (call < calls).then(|| Request::post("/v1/applications".into(), &body))
+}
+
+/// Each share has projects of its own: it holds all of them, then resumes all of them, and so on.
+fn transition(share: &Share) -> Request {
+    let own = ACTIVE / share.connections;
+    let number = share.connection * own + share.sent % own;
+    let kind = if (share.sent / own).is_multiple_of(2) { "hold" } else { "resume" };
+    let body = json!({ "kind": kind, "reason": "Waiting for the ethics committee." });
+    let path = format!("/v1/projects/{}/transitions", Row::Active.id(number));
+    Request { any_version: true, ..Request::post(path, &body) }
+}

@@ -1,0 +1,152 @@
+//! Speaks to the server as one person does, over real connections.
+
+use reqwest::{Method, StatusCode};
+use serde_json::Value;
+
+/// Somebody who uses the API.
+#[derive(Clone)]
+pub struct Client {
+    pub base: String,
+    pub token: Option<String>,
+    /// The account's id; nil for strangers and keys.
+    pub id: String,
+    http: reqwest::Client,
+}
+
+/// What the server answered.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: StatusCode,
+    pub headers: reqwest::header::HeaderMap,
+    pub text: String,
+}
+
+/// A request before it is sent.
+pub struct Ask {
+    request: reqwest::RequestBuilder,
+}
+
+impl Client {
+    pub fn stranger(base: &str) -> Self {
+        let http = reqwest::Client::builder().timeout(std::time::Duration::from_secs(30)).build().expect("a client");
+        Self { base: base.to_owned(), token: None, id: uuid::Uuid::nil().to_string(), http }
+    }
+
+    pub fn with_token(&self, token: &str, id: &str) -> Self {
+        Self { token: Some(token.to_owned()), id: id.to_owned(), ..self.clone() }
+    }
+
+    pub fn ask(&self, method: Method, path: &str) -> Ask {
+        let mut request = self.http.request(method, format!("{}{path}", self.base));
+        if let Some(token) = &self.token {
+            request = request.bearer_auth(token);
+        }
+        Ask { request }
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.ask(Method::GET, path).send().await
+    }
+
+    pub async fn post(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path).json(&body).send().await
+    }
+
+    /// Posts, saying that one has seen whatever there is.
+    pub async fn post_seen(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::POST, path).header("If-Match", "*").json(&body).send().await
+    }
+
+    pub async fn patch(&self, path: &str, etag: &str, body: Value) -> Answer {
+        self.ask(Method::PATCH, path).header("If-Match", etag).json(&body).send().await
+    }
+
+    pub async fn delete(&self, path: &str) -> Answer {
+        self.ask(Method::DELETE, path).send().await
+    }
+}
+
+impl Ask {
+    pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    pub fn json(mut self, body: &Value) -> Self {
+        self.request = self.request.json(body);
+        self
+    }
+
+    pub fn body(mut self, kind: &str, body: impl Into<reqwest::Body>) -> Self {
+        self.request = self.request.header("content-type", kind).body(body);
+        self
+    }
+
+    pub async fn send(self) -> Answer {
+        let response = self.request.send().await.expect("an answer");
+        let (status, headers) = (response.status(), response.headers().clone());
+        Answer { status, headers, text: response.text().await.expect("a whole answer") }
+    }
+}
+
+impl Answer {
+    #[track_caller]
+    pub fn expect(self, status: u16) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        self
+    }
+
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|e| panic!("{e}: {}", self.text))
+    }
+
+    /// The value at a JSON Pointer, as text.
+    #[track_caller]
+    pub fn text_at(&self, pointer: &str) -> String {
+        let json = self.json();
+        match json.pointer(pointer) {
+            Some(Value::String(text)) => text.clone(),
+            Some(other) => other.to_string(),
+            None => panic!("nothing at {pointer} in {json}"),
+        }
+    }
+
+    pub fn header(&self, name: &str) -> String {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+    }
+
+    /// A refusal: its status, its code, and that it is a problem document with everything one must have.
+    #[track_caller]
+    pub fn refused(self, status: u16, code: &str) -> Self {
+        assert_eq!(self.status.as_u16(), status, "{}", self.text);
+        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        let json = self.json();
+        assert_eq!(json["code"], code, "{json}");
+        assert_eq!(json["status"], status, "{json}");
+        assert_eq!(json["type"], format!("/problems/{code}"), "{json}");
+        for field in ["title", "instance", "request_id"] {
+            assert!(json[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {json}");
+        }
+        self
+    }
+
+    /// Pointer and code of every field error, sorted.
+    #[track_caller]
+    pub fn errors(&self) -> Vec<(String, String)> {
+        let json = self.json();
+        let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+        let all = json["errors"].as_array().cloned().unwrap_or_default();
+        let mut errors: Vec<_> = all.iter().map(|error| (text(&error["pointer"]), text(&error["code"]))).collect();
+        errors.sort();
+        errors
+    }
+
+    /// The codes of what stands in the way.
+    #[track_caller]
+    pub fn blockers(&self) -> Vec<String> {
+        let json = self.json();
+        let all = json["blockers"].as_array().cloned().unwrap_or_default();
+        all.iter().map(|one| one["code"].as_str().unwrap_or_default().to_owned()).collect()
+    }
+}

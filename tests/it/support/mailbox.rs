@@ -1,0 +1,90 @@
+//! Reads mail: from the folder that the folder transport fills, or from the SMTP server in its own process.
+
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+
+use mail_parser::MessageParser;
+
+/// One mail, as its reader sees it.
+#[derive(Debug, Clone)]
+pub struct Letter {
+    pub to: String,
+    pub subject: String,
+    pub text: String,
+    pub html: String,
+    pub message_id: String,
+    pub language: String,
+    pub raw: String,
+}
+
+impl Letter {
+    /// The one-time code: the paragraph that is one long word.
+    pub fn code(&self) -> String {
+        let long = |line: &&str| line.len() > 40 && !line.contains(' ') && !line.contains("://");
+        self.text.lines().map(str::trim).find(long).expect("a code in the mail").to_owned()
+    }
+}
+
+/// All mails in a folder, oldest first.
+pub fn letters(folder: &Path, extension: &str) -> Vec<Letter> {
+    let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
+        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .unwrap_or_default();
+    paths.retain(|path| path.extension().is_some_and(|found| found == extension));
+    paths.sort();
+    paths.iter().map(|path| parse(&std::fs::read_to_string(path).expect("a mail"))).collect()
+}
+
+fn parse(raw: &str) -> Letter {
+    // The sink puts the envelope in front of the message.
+    let message = raw.split_once("\n\n").filter(|(head, _)| head.starts_with("RCPT")).map_or(raw, |(_, rest)| rest);
+    let mail = MessageParser::default().parse(message.as_bytes()).expect("a message");
+    let header = |name: &str| mail.header_raw(name).unwrap_or_default().trim().to_owned();
+    Letter {
+        to: mail.to().and_then(|to| to.first()).and_then(|to| to.address()).unwrap_or_default().to_owned(),
+        subject: mail.subject().unwrap_or_default().to_owned(),
+        text: mail.body_text(0).unwrap_or_default().into_owned(),
+        html: mail.body_html(0).unwrap_or_default().into_owned(),
+        message_id: mail.message_id().unwrap_or_default().to_owned(),
+        language: header("Content-Language"),
+        raw: message.to_owned(),
+    }
+}
+
+/// The SMTP server of the tests, in a process of its own.
+pub struct Sink {
+    pub port: u16,
+    pub folder: tempfile::TempDir,
+    process: Child,
+}
+
+impl Sink {
+    /// Starts it; the first `refuse` messages are refused for the time being.
+    pub fn start(refuse: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let test = std::env::current_exe().expect("this program");
+        let built = test.parent().and_then(Path::parent).expect("the target folder");
+        let mut process = Command::new(built.join("examples/smtp_sink"))
+            .arg(folder.path())
+            .env("SINK_REFUSE", refuse.to_string())
+            .env("SINK_PASSWORD", "let me in")
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("the SMTP server; cargo test builds it");
+        let mut line = String::new();
+        BufReader::new(process.stdout.take().expect("its output")).read_line(&mut line).expect("its port");
+        Self { port: line.trim().parse().expect("a port"), folder, process }
+    }
+
+    pub fn letters(&self) -> Vec<Letter> {
+        letters(self.folder.path(), "mail")
+    }
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
