@@ -36,34 +36,58 @@ pub enum Command {
 /// # Errors
 /// When the command can't be done.
 pub async fn run(config: Config, command: Command) -> anyhow::Result<()> {
-    let app = Arc::new(App::new(config, Arc::new(clock::SystemClock), Arc::new(clock::SystemChance))?);
+    let app = Arc::new(App::new(
+        config,
+        Arc::new(clock::SystemClock),
+        Arc::new(clock::SystemChance),
+    )?);
     match command {
-        Command::CreateAdmin { email, name, language } => create_admin(&app, email, name, language).await,
+        Command::CreateAdmin {
+            email,
+            name,
+            language,
+        } => create_admin(&app, email, name, language).await,
         Command::LoadNetwork { folder } => {
             let files = match folder {
                 Some(folder) => Files::read(&folder)?,
                 None => Files::belgium()?,
             };
-            app.run(Caller::system(), move |tx| network::load(tx, &files)).await?;
+            app.run(Caller::system(), move |tx| network::load(tx, &files))
+                .await?;
             println!("the network is loaded");
             Ok(())
         }
     }
 }
 
-async fn create_admin(app: &Arc<App>, email: String, name: String, language: Lang) -> anyhow::Result<()> {
+async fn create_admin(
+    app: &Arc<App>,
+    email: String,
+    name: String,
+    language: Lang,
+) -> anyhow::Result<()> {
     let mut password = String::new();
-    std::io::stdin().read_to_string(&mut password).context("reading the password from standard input")?;
+    std::io::stdin()
+        .read_to_string(&mut password)
+        .context("reading the password from standard input")?;
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
     if password.chars().count() < 12 {
         bail!("the password must have at least 12 characters; give it on standard input");
     }
     let password_hash = app.passwords.hash(password).await?;
-    let new = NewAccount { email: accounts::normalise(&email), name, language, password_hash };
+    let new = NewAccount {
+        email: accounts::normalise(&email),
+        name,
+        language,
+        password_hash,
+    };
     app.run(Caller::system(), move |tx| {
         let account = accounts::create_verified(tx, &new)?;
         let known = accounts::grants_at(tx.conn, account.id, tx.now)?;
-        let admin = Grant { role: Role::Admin, scope: Scope::Network };
+        let admin = Grant {
+            role: Role::Admin,
+            scope: Scope::Network,
+        };
         if !known.contains(&admin) {
             accounts::give(tx, account.id, &admin)?;
         }

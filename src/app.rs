@@ -54,7 +54,10 @@ pub fn declare(routes: &mut Routes<'_>) {
 
 /// The jobs that the worker knows.
 pub fn jobs() -> impl Iterator<Item = &'static Job> {
-    SLICES.iter().flat_map(|slice| slice.jobs).chain(crate::mail::outbox::JOBS)
+    SLICES
+        .iter()
+        .flat_map(|slice| slice.jobs)
+        .chain(crate::mail::outbox::JOBS)
 }
 
 /// Finds the caller behind credentials, with the rights they have now.
@@ -109,7 +112,11 @@ impl App {
     ///
     /// # Errors
     /// When the configuration or the machine lacks something.
-    pub fn new(config: Config, clock: Arc<dyn Clock>, chance: Arc<dyn Chance>) -> anyhow::Result<Self> {
+    pub fn new(
+        config: Config,
+        clock: Arc<dyn Clock>,
+        chance: Arc<dyn Chance>,
+    ) -> anyhow::Result<Self> {
         let place = config.place()?;
         let secrets = Secrets::new(&crate::secret_file::secret(&config, chance.as_ref())?);
         let sizes = Sizes {
@@ -160,7 +167,15 @@ impl App {
         let request_id = self.new_id().to_string();
         let done = self
             .db
-            .write(move |conn| work(&mut Tx { conn, app: &app, now, caller: &caller, request_id: &request_id }))
+            .write(move |conn| {
+                work(&mut Tx {
+                    conn,
+                    app: &app,
+                    now,
+                    caller: &caller,
+                    request_id: &request_id,
+                })
+            })
             .await?;
         self.bell.notify_one();
         Ok(done)

@@ -17,7 +17,10 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         Ok(pending) if pending.is_empty() => println!("database: fine"),
         Ok(pending) => {
             wrong += 1;
-            println!("database: these migrations are pending: {}", pending.join(", "));
+            println!(
+                "database: these migrations are pending: {}",
+                pending.join(", ")
+            );
         }
         Err(error) => {
             wrong += 1;
@@ -25,9 +28,15 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         }
     }
     let transport = config.mail.transport;
-    let app = App::new(config, Arc::new(clock::SystemClock), Arc::new(clock::SystemChance))?;
+    let app = App::new(
+        config,
+        Arc::new(clock::SystemClock),
+        Arc::new(clock::SystemChance),
+    )?;
     match app.mailer.test().await {
-        Ok(()) if transport == Transport::Folder => println!("mail: into the folder {}", app.config.mail.folder),
+        Ok(()) if transport == Transport::Folder => {
+            println!("mail: into the folder {}", app.config.mail.folder);
+        }
         Ok(()) => println!("mail: the server answers"),
         Err(error) => {
             wrong += 1;

@@ -37,7 +37,10 @@ impl SetClock {
     }
 
     pub fn set(&self, moment: Moment) {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner) = moment;
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner) = moment;
     }
 
     pub fn pass(&self, span: chrono::Duration) {
@@ -47,7 +50,10 @@ impl SetClock {
 
 impl Clock for SetClock {
     fn now(&self) -> Moment {
-        *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *self
+            .0
+            .lock()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 }
 

@@ -169,11 +169,18 @@ impl Config {
     ///
     /// # Errors
     /// Every mistake, one a line.
-    pub fn load(file: Option<&Path>, environment: &[(String, String)]) -> Result<Self, Vec<String>> {
+    pub fn load(
+        file: Option<&Path>,
+        environment: &[(String, String)],
+    ) -> Result<Self, Vec<String>> {
         let mut merged = parse(DEFAULTS).map_err(|e| vec![format!("config/default.toml: {e}")])?;
         if let Some(path) = file {
-            let text = std::fs::read_to_string(path).map_err(|e| vec![format!("{}: {e}", path.display())])?;
-            merge(&mut merged, parse(&text).map_err(|e| vec![format!("{}: {e}", path.display())])?);
+            let text = std::fs::read_to_string(path)
+                .map_err(|e| vec![format!("{}: {e}", path.display())])?;
+            merge(
+                &mut merged,
+                parse(&text).map_err(|e| vec![format!("{}: {e}", path.display())])?,
+            );
         }
         for (name, value) in environment {
             if let Some(path) = variable(name) {
@@ -191,7 +198,11 @@ impl Config {
             .into_iter()
             .map(|mut error| {
                 crate::http::catalogue::CATALOGUE.fill_field(&mut error, crate::lang::Lang::En);
-                format!("{}: {}", error.pointer.trim_start_matches('/').replace('/', "."), error.message)
+                format!(
+                    "{}: {}",
+                    error.pointer.trim_start_matches('/').replace('/', "."),
+                    error.message
+                )
             })
             .collect();
         if !mistakes.is_empty() {
@@ -199,7 +210,11 @@ impl Config {
         }
         let config: Self = serde_json::from_value(merged).map_err(|e| vec![e.to_string()])?;
         config.find_contradictions(&mut mistakes);
-        if mistakes.is_empty() { Ok(config) } else { Err(mistakes) }
+        if mistakes.is_empty() {
+            Ok(config)
+        } else {
+            Err(mistakes)
+        }
     }
 
     /// What is well-formed but makes no sense together.
@@ -216,7 +231,10 @@ impl Config {
         }
         let shared = matches!(place, Ok(Place::Pg(_)));
         if secret.is_empty() && (shared || self.environment == Environment::Production) {
-            wrong("auth.secret", "must be set: instances that share a database, and production, share one secret");
+            wrong(
+                "auth.secret",
+                "must be set: instances that share a database, and production, share one secret",
+            );
         }
         if self.environment == Environment::Production && self.mail.transport == Transport::Folder {
             wrong("mail.transport", "production sends mail: set it to smtp");
@@ -225,13 +243,27 @@ impl Config {
             wrong("mail.host", "smtp needs a host");
         }
         if self.mail.from.parse::<lettre::message::Mailbox>().is_err() {
-            wrong("mail.from", "is no mailbox, such as Colonnade <colonnade@example.org>");
+            wrong(
+                "mail.from",
+                "is no mailbox, such as Colonnade <colonnade@example.org>",
+            );
         }
         if self.notifications.last_retry_seconds < self.notifications.first_retry_seconds {
-            wrong("notifications.last_retry_seconds", "must not be less than first_retry_seconds");
+            wrong(
+                "notifications.last_retry_seconds",
+                "must not be less than first_retry_seconds",
+            );
         }
-        if self.log.filter.parse::<tracing_subscriber::EnvFilter>().is_err() {
-            wrong("log.filter", "is no filter, such as info or colonnade=debug,info");
+        if self
+            .log
+            .filter
+            .parse::<tracing_subscriber::EnvFilter>()
+            .is_err()
+        {
+            wrong(
+                "log.filter",
+                "is no filter, such as info or colonnade=debug,info",
+            );
         }
     }
 
@@ -246,13 +278,11 @@ impl Config {
 
 /// The settings that an environment variable stands for.
 fn variable(name: &str) -> Option<Vec<String>> {
-    match name {
-        "DATABASE_URL" => Some(vec!["database".into(), "url".into()]),
-        _ => {
-            let path: Vec<String> = name.strip_prefix("COLONNADE__")?.split("__").map(str::to_lowercase).collect();
-            Some(path)
-        }
+    if name == "DATABASE_URL" {
+        return Some(vec!["database".into(), "url".into()]);
     }
+    let path = name.strip_prefix("COLONNADE__")?;
+    Some(path.split("__").map(str::to_lowercase).collect())
 }
 
 fn parse(text: &str) -> Result<Value, String> {
@@ -272,7 +302,10 @@ fn merge(below: &mut Value, above: Value) {
 }
 
 fn put(config: &mut Value, path: &[String], value: &str) {
-    let nested = path.iter().rev().fold(Value::from(value), |inner, key| serde_json::json!({ key.clone(): inner }));
+    let nested = path.iter().rev().fold(
+        Value::from(value),
+        |inner, key| serde_json::json!({ key.clone(): inner }),
+    );
     merge(config, nested);
 }
 
@@ -281,7 +314,10 @@ mod tests {
     use super::*;
 
     fn env(pairs: &[(&str, &str)]) -> Vec<(String, String)> {
-        pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect()
+        pairs
+            .iter()
+            .map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))
+            .collect()
     }
 
     #[test]

@@ -63,7 +63,12 @@ pub struct Blocker {
 
 impl FieldError {
     pub fn new(pointer: impl Into<String>, code: impl Into<Cow<'static, str>>) -> Self {
-        Self { pointer: pointer.into(), code: code.into(), message: String::new(), values: Vec::new() }
+        Self {
+            pointer: pointer.into(),
+            code: code.into(),
+            message: String::new(),
+            values: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -75,7 +80,13 @@ impl FieldError {
 
 impl Blocker {
     pub fn new(code: impl Into<Cow<'static, str>>) -> Self {
-        Self { code: code.into(), message: String::new(), requirement: None, names: Vec::new(), values: Vec::new() }
+        Self {
+            code: code.into(),
+            message: String::new(),
+            requirement: None,
+            names: Vec::new(),
+            values: Vec::new(),
+        }
     }
 
     #[must_use]
@@ -100,7 +111,13 @@ impl Blocker {
 impl Refused {
     #[must_use]
     pub fn new(code: &'static str) -> Self {
-        Self { code, values: Vec::new(), fields: Vec::new(), blockers: Vec::new(), retry_after: None }
+        Self {
+            code,
+            values: Vec::new(),
+            fields: Vec::new(),
+            blockers: Vec::new(),
+            retry_after: None,
+        }
     }
 
     #[must_use]
@@ -132,14 +149,21 @@ impl From<diesel::result::Error> for Error {
     fn from(error: diesel::result::Error) -> Self {
         use diesel::result::{DatabaseErrorKind as Kind, Error as Failure};
         match &error {
-            Failure::DatabaseError(Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction, _) => {
-                Self::unavailable()
-            }
-            Failure::DatabaseError(_, info) if GONE.iter().any(|words| info.message().contains(words)) => {
+            Failure::DatabaseError(
+                Kind::ClosedConnection | Kind::UnableToSendCommand | Kind::ReadOnlyTransaction,
+                _,
+            ) => Self::unavailable(),
+            Failure::DatabaseError(_, info)
+                if GONE.iter().any(|words| info.message().contains(words)) =>
+            {
                 tracing::warn!(error = %error, "the database can't do its work now");
                 Self::unavailable()
             }
-            Failure::DatabaseError(_, info) if BUSY.iter().any(|words| info.message().contains(words)) => Self::busy(),
+            Failure::DatabaseError(_, info)
+                if BUSY.iter().any(|words| info.message().contains(words)) =>
+            {
+                Self::busy()
+            }
             _ => Self::Database(error),
         }
     }
@@ -250,7 +274,11 @@ impl FieldErrors {
     /// # Errors
     /// `invalid`, with everything collected.
     pub fn done(self) -> Result<()> {
-        if self.0.is_empty() { Ok(()) } else { Err(Error::invalid(self.0)) }
+        if self.0.is_empty() {
+            Ok(())
+        } else {
+            Err(Error::invalid(self.0))
+        }
     }
 }
 

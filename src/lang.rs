@@ -24,7 +24,11 @@ impl Lang {
             let weight = parts
                 .find_map(|part| part.trim().strip_prefix("q=")?.parse::<f32>().ok())
                 .unwrap_or(1.0);
-            let primary = tag.split('-').next().unwrap_or_default().to_ascii_lowercase();
+            let primary = tag
+                .split('-')
+                .next()
+                .unwrap_or_default()
+                .to_ascii_lowercase();
             if let Ok(lang) = primary.parse::<Self>()
                 && weight > best.1
             {
@@ -36,7 +40,9 @@ impl Lang {
 }
 
 /// A name in the four languages.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, diesel::deserialize::FromSqlRow)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema, diesel::deserialize::FromSqlRow,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Names {
     pub en: String,
@@ -60,7 +66,12 @@ impl Names {
     /// The same in all four, for what has one name everywhere.
     #[must_use]
     pub fn same(name: &str) -> Self {
-        Self { en: name.into(), nl: name.into(), fr: name.into(), de: name.into() }
+        Self {
+            en: name.into(),
+            nl: name.into(),
+            fr: name.into(),
+            de: name.into(),
+        }
     }
 }
 

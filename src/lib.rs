@@ -21,15 +21,15 @@ pub mod mail;
 
 pub mod accounts;
 pub mod api_keys;
-pub mod sessions;
-pub mod network;
-pub mod projects;
-pub mod coaching;
-pub mod journey;
 pub mod applications;
+pub mod coaching;
 pub mod dashboards;
+pub mod journey;
 pub mod ledger;
+pub mod network;
 pub mod notifications;
+pub mod projects;
+pub mod sessions;
 
 pub mod admin;
 pub mod check;

@@ -76,7 +76,10 @@ fn main() -> ExitCode {
 }
 
 /// The environment is read here and nowhere else.
-#[expect(clippy::disallowed_methods, reason = "this is the one place that reads it")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is the one place that reads it"
+)]
 fn environment() -> Vec<(String, String)> {
     std::env::vars().collect()
 }
@@ -101,7 +104,11 @@ fn complain(mistakes: &[String]) -> ExitCode {
 impl Listen {
     fn apply(self, mut config: Config) -> Config {
         if let Some(address) = self.listen {
-            config.server.listen = if address.contains(':') { address } else { format!("127.0.0.1:{address}") };
+            config.server.listen = if address.contains(':') {
+                address
+            } else {
+                format!("127.0.0.1:{address}")
+            };
         }
         config
     }

@@ -29,8 +29,10 @@ impl Shape {
         let mut named = Vec::new();
         T::schemas(&mut named);
         let mut schema = serde_json::to_value(T::schema())?;
-        let named: Map<String, Value> =
-            named.into_iter().map(|(name, one)| Ok((name, serde_json::to_value(one)?))).collect::<anyhow::Result<_>>()?;
+        let named: Map<String, Value> = named
+            .into_iter()
+            .map(|(name, one)| Ok((name, serde_json::to_value(one)?)))
+            .collect::<anyhow::Result<_>>()?;
         if let Some(root) = schema.as_object_mut() {
             root.insert("components".into(), json!({ "schemas": named }));
         }
@@ -46,7 +48,9 @@ impl Shape {
         for Parameter { name, schema, .. } in T::into_params(|| Some(ParameterIn::Query)) {
             properties.insert(name, serde_json::to_value(schema)?);
         }
-        Self::from_schema(json!({ "type": "object", "properties": properties, "additionalProperties": false }))
+        Self::from_schema(
+            json!({ "type": "object", "properties": properties, "additionalProperties": false }),
+        )
     }
 
     /// The shape given by a schema.
@@ -71,7 +75,10 @@ impl Shape {
         let mut errors = Vec::new();
         if let Value::Object(fields) = value {
             for (name, field) in fields {
-                let format = self.schema["properties"][name.as_str()]["format"].as_str();
+                let format = self
+                    .schema
+                    .pointer(&format!("/properties/{}/format", escape(name)))
+                    .and_then(Value::as_str);
                 if format != Some("password") {
                     tidy(field, &format!("/{}", escape(name)), &mut errors);
                 }
@@ -100,7 +107,10 @@ fn tidy(value: &mut Value, pointer: &str, errors: &mut Vec<FieldError>) {
     match value {
         Value::String(text) => {
             let tidied: String = text.replace("\r\n", "\n").trim().nfc().collect();
-            if tidied.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+            if tidied
+                .chars()
+                .any(|c| c.is_control() && c != '\n' && c != '\t')
+            {
                 errors.push(FieldError::new(pointer, "control-character"));
             }
             *text = tidied;
@@ -124,13 +134,14 @@ fn coerce(value: &mut Value, schema: &Value, root: &Value) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                coerce(field, &schema["properties"][name.as_str()], root);
+                let own = schema.pointer(&format!("/properties/{}", escape(name)));
+                coerce(field, own.unwrap_or(&Value::Null), root);
             }
         }
         Value::String(text) => {
-            let wanted = |kind: &str| match &schema["type"] {
-                Value::String(one) => one == kind,
-                Value::Array(several) => several.iter().any(|one| one == kind),
+            let wanted = |kind: &str| match schema.get("type") {
+                Some(Value::String(one)) => one == kind,
+                Some(Value::Array(several)) => several.iter().any(|one| one == kind),
                 _ => false,
             };
             let parsed = if wanted("integer") {
@@ -149,7 +160,11 @@ fn coerce(value: &mut Value, schema: &Value, root: &Value) {
 }
 
 fn resolve<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
-    schema["$ref"].as_str().and_then(|to| root.pointer(to.trim_start_matches('#'))).unwrap_or(schema)
+    schema
+        .get("$ref")
+        .and_then(Value::as_str)
+        .and_then(|to| root.pointer(to.trim_start_matches('#')))
+        .unwrap_or(schema)
 }
 
 /// Says in our words what the validator found.
@@ -157,14 +172,23 @@ fn explain(kind: &Kind, at: &str, errors: &mut Vec<FieldError>) {
     let below = |name: &str| format!("{at}/{}", escape(name));
     match kind {
         Kind::Required { property } => {
-            errors.push(FieldError::new(below(property.as_str().unwrap_or_default()), "required"));
+            errors.push(FieldError::new(
+                below(property.as_str().unwrap_or_default()),
+                "required",
+            ));
         }
         Kind::AdditionalProperties { unexpected } | Kind::UnevaluatedProperties { unexpected } => {
-            errors.extend(unexpected.iter().map(|name| FieldError::new(below(name), "unknown-field")));
+            errors.extend(
+                unexpected
+                    .iter()
+                    .map(|name| FieldError::new(below(name), "unknown-field")),
+            );
         }
         Kind::OneOfNotValid { context } | Kind::AnyOf { context } => {
             let meant = context.iter().find(|branch| {
-                !branch.iter().any(|e| e.instance_path().as_str() == at && matches!(e.kind(), Kind::Type { .. }))
+                !branch.iter().any(|e| {
+                    e.instance_path().as_str() == at && matches!(e.kind(), Kind::Type { .. })
+                })
             });
             match meant {
                 Some(branch) => {
@@ -192,7 +216,10 @@ fn simple(kind: &Kind, at: &str) -> FieldError {
         Kind::UniqueItems => FieldError::new(at, "repeated-items"),
         Kind::Enum { options } => {
             let words = options.as_array().map(|all| {
-                all.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", ")
+                all.iter()
+                    .filter_map(Value::as_str)
+                    .collect::<Vec<_>>()
+                    .join(", ")
             });
             FieldError::new(at, "not-one-of").with("options", words.unwrap_or_default())
         }
@@ -225,12 +252,20 @@ impl Shapes {
     }
 
     fn get(&self, id: TypeId, build: fn() -> anyhow::Result<Shape>) -> anyhow::Result<Arc<Shape>> {
-        let known = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner).get(&id).cloned();
+        let known = self
+            .0
+            .read()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .get(&id)
+            .cloned();
         if let Some(shape) = known {
             return Ok(shape);
         }
         let shape = Arc::new(build()?);
-        self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner).insert(id, shape.clone());
+        self.0
+            .write()
+            .unwrap_or_else(std::sync::PoisonError::into_inner)
+            .insert(id, shape.clone());
         Ok(shape)
     }
 }
@@ -259,19 +294,28 @@ mod tests {
         let shape = Shape::of::<Sample>().unwrap();
         let mut errors = shape.tidy(&mut value);
         errors.extend(shape.check(&value));
-        let mut codes: Vec<_> = errors.into_iter().map(|e| (e.pointer, e.code.into_owned())).collect();
+        let mut codes: Vec<_> = errors
+            .into_iter()
+            .map(|e| (e.pointer, e.code.into_owned()))
+            .collect();
         codes.sort();
         codes
     }
 
     fn expect(value: Value, expected: &[(&str, &str)]) {
-        let expected: Vec<_> = expected.iter().map(|(p, c)| ((*p).to_owned(), (*c).to_owned())).collect();
+        let expected: Vec<_> = expected
+            .iter()
+            .map(|(p, c)| ((*p).to_owned(), (*c).to_owned()))
+            .collect();
         assert_eq!(codes(value.clone()), expected, "{value}");
     }
 
     #[test]
     fn all_mistakes_at_once() {
-        expect(json!({"title": " abc ", "password": " x\u{0} ", "lang": "nl"}), &[]);
+        expect(
+            json!({"title": " abc ", "password": " x\u{0} ", "lang": "nl"}),
+            &[],
+        );
         expect(
             json!({"title": "", "number": 10, "lang": "es", "extra": 1, "names": {"en": 1, "nl": "", "fr": ""}}),
             &[
@@ -289,6 +333,9 @@ mod tests {
             json!({"title": "a\u{7}", "password": "p", "lang": "nl", "names": 3}),
             &[("/names", "wrong-type"), ("/title", "control-character")],
         );
-        expect(json!({"title": "a\nb", "password": "p", "lang": "nl"}), &[("/title", "wrong-format")]);
+        expect(
+            json!({"title": "a\nb", "password": "p", "lang": "nl"}),
+            &[("/title", "wrong-format")],
+        );
     }
 }

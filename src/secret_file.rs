@@ -26,7 +26,10 @@ pub fn secret(config: &Config, chance: &dyn Chance) -> anyhow::Result<String> {
     let path = PathBuf::from(format!("{path}.secret"));
     match std::fs::read_to_string(&path) {
         Ok(secret) if secret.trim().len() >= 32 => Ok(secret.trim().to_owned()),
-        Ok(_) => anyhow::bail!("{} holds no secret of at least 32 characters", path.display()),
+        Ok(_) => anyhow::bail!(
+            "{} holds no secret of at least 32 characters",
+            path.display()
+        ),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path, chance),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }
@@ -34,14 +37,19 @@ pub fn secret(config: &Config, chance: &dyn Chance) -> anyhow::Result<String> {
 
 fn make(path: &PathBuf, chance: &dyn Chance) -> anyhow::Result<String> {
     if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
     }
     let secret = new_token(chance);
     let mut options = std::fs::OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(path).with_context(|| format!("creating {}", path.display()))?;
-    writeln!(file, "{secret}").and_then(|()| file.sync_all()).with_context(|| format!("writing {}", path.display()))?;
+    let mut file = options
+        .open(path)
+        .with_context(|| format!("creating {}", path.display()))?;
+    writeln!(file, "{secret}")
+        .and_then(|()| file.sync_all())
+        .with_context(|| format!("writing {}", path.display()))?;
     Ok(secret)
 }

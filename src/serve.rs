@@ -29,9 +29,16 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     }
     let pending = migrate::pending(&place)?;
     if !pending.is_empty() {
-        bail!("these migrations are pending: {}. Run `colonnade migrate` first, or set database.migrate_on_serve", pending.join(", "));
+        bail!(
+            "these migrations are pending: {}. Run `colonnade migrate` first, or set database.migrate_on_serve",
+            pending.join(", ")
+        );
     }
-    let app = App::new(config, Arc::new(clock::SystemClock), Arc::new(clock::SystemChance))?;
+    let app = App::new(
+        config,
+        Arc::new(clock::SystemClock),
+        Arc::new(clock::SystemChance),
+    )?;
     run_app(Arc::new(app)).await
 }
 
@@ -49,21 +56,30 @@ pub async fn run_app(app: Arc<App>) -> anyhow::Result<()> {
     server.await?;
     app.stop();
     // The worker finishes what it has in hand; what it has not begun goes back to the queue.
-    let _ = tokio::time::timeout(Duration::from_secs(app.config.server.shutdown_seconds), worker).await;
+    let _ = tokio::time::timeout(
+        Duration::from_secs(app.config.server.shutdown_seconds),
+        worker,
+    )
+    .await;
     keeper.abort();
     tracing::info!("stopped");
     Ok(())
 }
 
 fn listen(config: &Config) -> anyhow::Result<TcpListener> {
-    TcpListener::bind(&config.server.listen).with_context(|| format!("listening on {}", config.server.listen))
+    TcpListener::bind(&config.server.listen)
+        .with_context(|| format!("listening on {}", config.server.listen))
 }
 
 /// The HTTP server over a socket.
 ///
 /// # Errors
 /// When the socket can't be used.
-pub fn start(app: Arc<App>, listener: TcpListener, metrics: Option<PrometheusHandle>) -> anyhow::Result<Server> {
+pub fn start(
+    app: Arc<App>,
+    listener: TcpListener,
+    metrics: Option<PrometheusHandle>,
+) -> anyhow::Result<Server> {
     let settings = &app.config.server;
     let (workers, shutdown) = (settings.workers, settings.shutdown_seconds);
     let app = web::Data::from(app);
@@ -72,7 +88,10 @@ pub fn start(app: Arc<App>, listener: TcpListener, metrics: Option<PrometheusHan
         actix_web::App::new()
             .app_data(app.clone())
             .app_data(metrics.clone())
-            .app_data(web::PathConfig::default().error_handler(|_, _| crate::error::Error::not_found().into()))
+            .app_data(
+                web::PathConfig::default()
+                    .error_handler(|_, _| crate::error::Error::not_found().into()),
+            )
             .wrap(from_fn(guard))
             .wrap(from_fn(middleware::surround))
             .configure(|cfg| declare(&mut Routes::new(cfg)))
@@ -82,7 +101,7 @@ pub fn start(app: Arc<App>, listener: TcpListener, metrics: Option<PrometheusHan
     .workers(workers)
     .client_request_timeout(Duration::from_secs(10))
     .client_disconnect_timeout(Duration::from_secs(5))
-    .keep_alive(Duration::from_secs(60))
+    .keep_alive(Duration::from_mins(1))
     .shutdown_timeout(shutdown)
     .disable_signals()
     .listen(listener)?
@@ -100,7 +119,9 @@ async fn stop_on_signal(app: Arc<App>, server: ServerHandle) {
 #[cfg(unix)]
 async fn wait_for_signal() {
     use tokio::signal::unix::{SignalKind, signal};
-    let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return;
+    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = tokio::signal::ctrl_c() => {}
@@ -115,9 +136,12 @@ async fn wait_for_signal() {
 /// Forgets, now and then, what has no further use.
 async fn keep_house(app: Arc<App>) {
     loop {
-        tokio::time::sleep(Duration::from_secs(3600)).await;
+        tokio::time::sleep(Duration::from_hours(1)).await;
         let now = app.clock.now();
-        let kept = app.db.write(move |conn| Ok(crate::http::idempotency::forget_old(conn, now)?)).await;
+        let kept = app
+            .db
+            .write(move |conn| Ok(crate::http::idempotency::forget_old(conn, now)?))
+            .await;
         if let Err(error) = kept {
             tracing::warn!(error = %error, "old idempotency keys were not forgotten");
         }

@@ -23,16 +23,29 @@ pub struct Request {
 
 impl Request {
     pub fn get(path: String) -> Self {
-        Self { method: "GET", path, body: None, any_version: false }
+        Self {
+            method: "GET",
+            path,
+            body: None,
+            any_version: false,
+        }
     }
 
     pub fn post(path: String, body: &serde_json::Value) -> Self {
-        Self { method: "POST", path, body: Some(body.to_string()), any_version: false }
+        Self {
+            method: "POST",
+            path,
+            body: Some(body.to_string()),
+            any_version: false,
+        }
     }
 
     /// The request as it goes over the wire.
     fn write(&self, token: &str) -> Vec<u8> {
-        let mut text = format!("{} {} HTTP/1.1\r\nhost: 127.0.0.1\r\n", self.method, self.path);
+        let mut text = format!(
+            "{} {} HTTP/1.1\r\nhost: 127.0.0.1\r\n",
+            self.method, self.path
+        );
         if !token.is_empty() {
             text.push_str("authorization: Bearer ");
             text.push_str(token);
@@ -42,7 +55,10 @@ impl Request {
             text.push_str("if-match: *\r\n");
         }
         if let Some(body) = &self.body {
-            text.push_str(&format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len()));
+            text.push_str(&format!(
+                "content-type: application/json\r\ncontent-length: {}\r\n",
+                body.len()
+            ));
         }
         text.push_str("\r\n");
         text.push_str(self.body.as_deref().unwrap_or_default());
@@ -80,18 +96,32 @@ impl Connection {
     /// # Errors
     /// When the server does not take it.
     pub async fn open(port: u16, token: &str) -> anyhow::Result<Self> {
-        let stream = TcpStream::connect(("127.0.0.1", port)).await.context("connecting")?;
+        let stream = TcpStream::connect(("127.0.0.1", port))
+            .await
+            .context("connecting")?;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, token: token.to_owned(), received: Vec::with_capacity(16 * 1024) })
+        Ok(Self {
+            stream,
+            token: token.to_owned(),
+            received: Vec::with_capacity(16 * 1024),
+        })
     }
 
     /// # Errors
     /// When the connection breaks, the answer takes too long or is not understood.
     pub async fn send(&mut self, request: &Request) -> anyhow::Result<Answer<'_>> {
         let bytes = request.write(&self.token);
-        let head = timeout(PATIENCE, self.exchange(&bytes)).await.context("no answer in time")??;
-        let body = self.received.get(head.begin..head.begin + head.length).context("the answer is cut short")?;
-        Ok(Answer { status: head.status, body })
+        let head = timeout(PATIENCE, self.exchange(&bytes))
+            .await
+            .context("no answer in time")??;
+        let body = self
+            .received
+            .get(head.begin..head.begin + head.length)
+            .context("the answer is cut short")?;
+        Ok(Answer {
+            status: head.status,
+            body,
+        })
     }
 
     async fn exchange(&mut self, request: &[u8]) -> anyhow::Result<Head> {
@@ -121,7 +151,10 @@ impl Connection {
 }
 
 fn end_of_head(received: &[u8]) -> Option<usize> {
-    received.windows(4).position(|four| four == b"\r\n\r\n").map(|at| at + 4)
+    received
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .map(|at| at + 4)
 }
 
 fn read_head(head: &[u8], begin: usize) -> anyhow::Result<Head> {
@@ -132,12 +165,19 @@ fn read_head(head: &[u8], begin: usize) -> anyhow::Result<Head> {
     let status: u16 = status.with_context(|| format!("no status in {first:?}"))?;
     let length = lines.find_map(content_length).transpose()?;
     let bodiless = status == 204 || status == 304;
-    let length = length.or(bodiless.then_some(0)).context("the answer does not say how long it is")?;
-    Ok(Head { status, begin, length })
+    let length = length
+        .or(bodiless.then_some(0))
+        .context("the answer does not say how long it is")?;
+    Ok(Head {
+        status,
+        begin,
+        length,
+    })
 }
 
 /// The length that a header line tells, where it is the one that tells it.
 fn content_length(line: &str) -> Option<anyhow::Result<usize>> {
     let (name, value) = line.split_once(':')?;
-    name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().context("reading content-length"))
+    name.eq_ignore_ascii_case("content-length")
+        .then(|| value.trim().parse().context("reading content-length"))
 }

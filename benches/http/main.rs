@@ -50,13 +50,17 @@ fn main() -> ExitCode {
 fn measure() -> anyhow::Result<bool> {
     let settings = Settings::from_environment()?;
     // In the target folder, because a temporary folder may be in memory, where a durable commit costs nothing.
-    let folder = tempfile::Builder::new().prefix("bench-").tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
+    let folder = tempfile::Builder::new()
+        .prefix("bench-")
+        .tempdir_in(env!("CARGO_TARGET_TMPDIR"))?;
     report::machine(&settings);
     servers::make_demo(folder.path())?;
     seed::fill(folder.path(), &settings)?;
     let colonnade = servers::colonnade(folder.path())?;
     let floor = servers::floor(folder.path())?;
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
     let measured = runtime.block_on(async {
         tokio::select! {
             measured = rounds::measure(&colonnade, &floor, &settings) => measured,
@@ -83,9 +87,16 @@ impl Settings {
     }
 }
 
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a benchmark is told by its environment how long to measure"
+)]
 fn number<N: FromStr>(name: &str, default: N) -> anyhow::Result<N> {
     match std::env::var(name) {
-        Ok(text) => text.parse().ok().with_context(|| format!("{name} is {text:?}, which is not a whole number")),
+        Ok(text) => text
+            .parse()
+            .ok()
+            .with_context(|| format!("{name} is {text:?}, which is not a whole number")),
         Err(_) => Ok(default),
     }
 }

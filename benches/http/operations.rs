@@ -20,15 +20,18 @@ pub enum Row {
     Call = 5,
 }
 
+/// The ids of added rows count on from here: a UUIDv7 with the kind in its middle and the number at its end.
+const FIRST: u128 = 0x0190_0000_0000_7000_8000_0000_0000_0000;
+const NUMBER_BITS: u32 = 48;
+
 impl Row {
-    /// The leading half of the ids of this kind, as hexadecimal digits; the number of the row makes the other.
-    pub fn prefix(self) -> String {
-        format!("0190000000007{:03x}8000", self as u8)
+    pub fn id(self, number: u64) -> Uuid {
+        Uuid::from_u128(FIRST + (u128::from(self as u8) << 64) + u128::from(number))
     }
 
-    pub fn id(self, number: u64) -> Uuid {
-        let digits = format!("{}{number:012x}", self.prefix());
-        Uuid::try_parse(&digits).unwrap_or_default()
+    /// The hexadecimal digits that all ids of this kind begin with; the twelve digits of the number follow.
+    pub fn prefix(self) -> String {
+        format!("{:020x}", self.id(0).as_u128() >> NUMBER_BITS)
     }
 }
 
@@ -52,8 +55,13 @@ pub struct Share {
 }
 
 impl Operation {
-    pub const ALL: [Self; 5] =
-        [Self::ReadProject, Self::ListProjects, Self::CohortDashboard, Self::CreateApplication, Self::Transition];
+    pub const ALL: [Self; 5] = [
+        Self::ReadProject,
+        Self::ListProjects,
+        Self::CohortDashboard,
+        Self::CreateApplication,
+        Self::Transition,
+    ];
 
     pub fn name(self) -> &'static str {
         match self {
@@ -75,7 +83,13 @@ impl Operation {
 
     pub fn shares(self) -> Vec<Share> {
         let connections = self.connections();
-        (0..connections).map(|connection| Share { connection, connections, sent: 0 }).collect()
+        (0..connections)
+            .map(|connection| Share {
+                connection,
+                connections,
+                sent: 0,
+            })
+            .collect()
     }
 
     /// The next request of a share; none where the prepared rows are used up.
@@ -86,7 +100,9 @@ impl Operation {
                 let number = (share.connection * 37 + share.sent) % ACTIVE;
                 Request::get(format!("/v1/projects/{}", Row::Active.id(number)))
             }
-            Self::ListProjects => Request::get(format!("/v1/projects?cohort_id={cohort}&sort=title&limit=20")),
+            Self::ListProjects => Request::get(format!(
+                "/v1/projects?cohort_id={cohort}&sort=title&limit=20"
+            )),
             Self::CohortDashboard => Request::get(format!("/v1/cohorts/{cohort}/dashboard")),
             Self::CreateApplication => application(share, calls)?,
             Self::Transition => transition(share),
@@ -110,8 +126,15 @@ fn application(share: &Share, calls: u64) -> Option<Request> {
 fn transition(share: &Share) -> Request {
     let own = ACTIVE / share.connections;
     let number = share.connection * own + share.sent % own;
-    let kind = if (share.sent / own).is_multiple_of(2) { "hold" } else { "resume" };
+    let kind = if (share.sent / own).is_multiple_of(2) {
+        "hold"
+    } else {
+        "resume"
+    };
     let body = json!({ "kind": kind, "reason": "Waiting for the ethics committee." });
     let path = format!("/v1/projects/{}/transitions", Row::Active.id(number));
-    Request { any_version: true, ..Request::post(path, &body) }
+    Request {
+        any_version: true,
+        ..Request::post(path, &body)
+    }
 }

@@ -28,9 +28,18 @@ pub fn calls(settings: &Settings) -> u64 {
 /// When the demo is not as it is thought to be, or the disk is full.
 pub fn fill(folder: &Path, settings: &Settings) -> anyhow::Result<()> {
     let file = folder.join(COLONNADE);
-    let mut conn = SqliteConnection::establish(file.to_str().context("the folder's name is no text")?)?;
-    let rows = [cohort(), calls_of(calls(settings)), active(), stays(), prospects()].concat();
-    conn.batch_execute(&format!("BEGIN IMMEDIATE; {rows} COMMIT;")).context("adding rows to the demo")?;
+    let mut conn =
+        SqliteConnection::establish(file.to_str().context("the folder's name is no text")?)?;
+    let rows = [
+        cohort(),
+        calls_of(calls(settings)),
+        active(),
+        stays(),
+        prospects(),
+    ]
+    .concat();
+    conn.batch_execute(&format!("BEGIN IMMEDIATE; {rows} COMMIT;"))
+        .context("adding rows to the demo")?;
     // With its last connection gone, the log is part of the file, and the file alone is the whole database.
     conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
     drop(conn);

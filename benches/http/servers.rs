@@ -31,8 +31,8 @@ pub struct Server {
 /// When the demo does not come up in time.
 pub fn make_demo(folder: &Path) -> anyhow::Result<()> {
     let port = free_port()?;
-    let mut command = command(port);
-    command.arg("demo").arg("--folder").arg(folder).stdout(Stdio::piped());
+    let mut command = command("demo", port);
+    command.arg("--folder").arg(folder).stdout(Stdio::piped());
     let mut demo = Server::start("the demo", command, port)?;
     let output = demo.child.stdout.take().context("the demo has no output")?;
     wait_for_line(output, "The demo of", DEMO)
@@ -44,9 +44,11 @@ pub fn make_demo(folder: &Path) -> anyhow::Result<()> {
 /// When it does not come up in time.
 pub fn colonnade(folder: &Path) -> anyhow::Result<Server> {
     let port = free_port()?;
-    let mut command = command(port);
-    command.arg("serve");
-    command.env("DATABASE_URL", format!("sqlite:{}", folder.join(seed::COLONNADE).display()));
+    let mut command = command("serve", port);
+    command.env(
+        "DATABASE_URL",
+        format!("sqlite:{}", folder.join(seed::COLONNADE).display()),
+    );
     command.env("COLONNADE__MAIL__FOLDER", folder.join("mail"));
     Server::start("colonnade", command, port)?.listening()
 }
@@ -58,14 +60,22 @@ pub fn colonnade(folder: &Path) -> anyhow::Result<Server> {
 pub fn floor(folder: &Path) -> anyhow::Result<Server> {
     let port = free_port()?;
     let mut command = Command::new(std::env::current_exe()?);
-    command.arg("floor").arg(folder.join(seed::FLOOR)).arg(port.to_string());
+    command
+        .arg("floor")
+        .arg(folder.join(seed::FLOOR))
+        .arg(port.to_string());
     Server::start("floor", command, port)?.listening()
 }
 
-fn command(port: u16) -> Command {
+fn command(word: &str, port: u16) -> Command {
     let mut command = Command::new(COLONNADE);
-    command.env("PORT", port.to_string());
-    command.env("COLONNADE__LOG__FILTER", "warn").env("COLONNADE__AUTH__ACCESS_MINUTES", "120");
+    command
+        .arg(word)
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{port}"));
+    command
+        .env("COLONNADE__LOG__FILTER", "warn")
+        .env("COLONNADE__AUTH__ACCESS_MINUTES", "120");
     command
 }
 
@@ -74,7 +84,11 @@ fn free_port() -> anyhow::Result<u16> {
 }
 
 /// Reads on to the end after the line has come, so that the process never waits for a reader.
-fn wait_for_line(output: ChildStdout, beginning: &'static str, limit: Duration) -> anyhow::Result<()> {
+fn wait_for_line(
+    output: ChildStdout,
+    beginning: &'static str,
+    limit: Duration,
+) -> anyhow::Result<()> {
     let (found, seen) = mpsc::channel();
     std::thread::spawn(move || {
         for line in BufReader::new(output).lines().map_while(Result::ok) {
@@ -83,14 +97,23 @@ fn wait_for_line(output: ChildStdout, beginning: &'static str, limit: Duration) 
             }
         }
     });
-    seen.recv_timeout(limit).with_context(|| format!("the line {beginning:?} did not come"))
+    seen.recv_timeout(limit)
+        .with_context(|| format!("the line {beginning:?} did not come"))
 }
 
 impl Server {
     fn start(name: &'static str, mut command: Command, port: u16) -> anyhow::Result<Self> {
         let ticks = ticks()?;
-        let child = command.stdin(Stdio::null()).spawn().with_context(|| format!("starting {name}"))?;
-        Ok(Self { name, port, child, ticks })
+        let child = command
+            .stdin(Stdio::null())
+            .spawn()
+            .with_context(|| format!("starting {name}"))?;
+        Ok(Self {
+            name,
+            port,
+            child,
+            ticks,
+        })
     }
 
     fn listening(mut self) -> anyhow::Result<Self> {
@@ -122,8 +145,15 @@ impl Server {
     }
 
     fn signal(&self, name: &str) -> anyhow::Result<()> {
-        let told = Command::new("kill").arg(format!("-{name}")).arg(self.child.id().to_string()).status()?;
-        if told.success() { Ok(()) } else { bail!("{} took no {name}", self.name) }
+        let told = Command::new("kill")
+            .arg(format!("-{name}"))
+            .arg(self.child.id().to_string())
+            .status()?;
+        if told.success() {
+            Ok(())
+        } else {
+            bail!("{} took no {name}", self.name)
+        }
     }
 
     /// The CPU time that the process has used, in user and system mode, all threads together.
@@ -132,9 +162,16 @@ impl Server {
     /// When it is gone.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, fields) = stat.rsplit_once(')').context("/proc/…/stat is not as expected")?;
+        let (_, fields) = stat
+            .rsplit_once(')')
+            .context("/proc/…/stat is not as expected")?;
         // After the name: state is the first field, utime the twelfth, stime the thirteenth.
-        let used: Vec<u32> = fields.split_whitespace().skip(11).take(2).map_while(|field| field.parse().ok()).collect();
+        let used: Vec<u32> = fields
+            .split_whitespace()
+            .skip(11)
+            .take(2)
+            .map_while(|field| field.parse().ok())
+            .collect();
         match used.as_slice() {
             [user, system] => Ok(Duration::from_secs(1) * (user + system) / self.ticks),
             _ => bail!("/proc/…/stat has no CPU times"),
@@ -167,6 +204,12 @@ impl Drop for Server {
 }
 
 fn ticks() -> anyhow::Result<u32> {
-    let told = Command::new("getconf").arg("CLK_TCK").output().context("asking getconf for CLK_TCK")?;
-    String::from_utf8_lossy(&told.stdout).trim().parse().context("reading CLK_TCK")
+    let told = Command::new("getconf")
+        .arg("CLK_TCK")
+        .output()
+        .context("asking getconf for CLK_TCK")?;
+    String::from_utf8_lossy(&told.stdout)
+        .trim()
+        .parse()
+        .context("reading CLK_TCK")
 }

@@ -4,7 +4,8 @@ use chrono::Duration;
 use serde_json::json;
 
 use super::model::{
-    Account, CodeId, GrantId, GrantRow, MAILS_AN_HOUR, NewAccount, Purpose, Refusal, an_hour_before, check_scope, may_give,
+    Account, CodeId, GrantId, GrantRow, MAILS_AN_HOUR, NewAccount, Purpose, Refusal,
+    an_hour_before, check_scope, may_give,
 };
 use super::store;
 use crate::app::Tx;
@@ -22,14 +23,16 @@ const NO_PASSWORD: &str = "!";
 /// Takes a sign-up. The caller hears the same whether or not the address has an account; the mailbox learns which.
 pub fn sign_up(tx: &mut Tx<'_>, new: &NewAccount) -> Result<()> {
     let known = store::find_by_email(tx.conn, &new.email)?;
-    let account = match known {
-        Some(account) => account,
-        None => {
-            let unproven = NewAccount { password_hash: NO_PASSWORD.into(), ..new.clone() };
-            let account = store::insert(tx, &unproven, None)?;
-            events::record(tx, Fact::new("account.registered", "account", account.id.0))?;
-            account
-        }
+    let account = if let Some(account) = known {
+        account
+    } else {
+        let unproven = NewAccount {
+            password_hash: NO_PASSWORD.into(),
+            ..new.clone()
+        };
+        let account = store::insert(tx, &unproven, None)?;
+        events::record(tx, Fact::new("account.registered", "account", account.id.0))?;
+        account
     };
     if store::codes_since(tx.conn, account.id, an_hour_before(tx.now))? >= MAILS_AN_HOUR {
         return Ok(());
@@ -37,7 +40,12 @@ pub fn sign_up(tx: &mut Tx<'_>, new: &NewAccount) -> Result<()> {
     if account.verified_at.is_some() {
         store::insert_code(tx, account.id, Purpose::Reminder, None, tx.now)?;
         let link = tx.app.link("/account#forgotten");
-        return tell(tx, account.id, "already_registered", json!({ "link": link }));
+        return tell(
+            tx,
+            account.id,
+            "already_registered",
+            json!({ "link": link }),
+        );
     }
     // What was said at this sign-up waits with its own code, so that a stranger who signs up with somebody else's
     // address can't have their password confirmed by the owner's click.
@@ -96,9 +104,12 @@ pub fn use_reset_code(tx: &mut Tx<'_>, code: CodeId) -> Result<Account> {
 /// # Errors
 /// `stale-version` where the account has changed meanwhile.
 pub fn set_password(tx: &mut Tx<'_>, mut account: Account, password_hash: &str) -> Result<Account> {
-    account.password_hash = password_hash.to_owned();
+    password_hash.clone_into(&mut account.password_hash);
     let account = store::keep(tx, &account)?;
-    events::record(tx, Fact::new("account.password_changed", "account", account.id.0))?;
+    events::record(
+        tx,
+        Fact::new("account.password_changed", "account", account.id.0),
+    )?;
     let link = tx.app.link("/account#forgotten");
     tell(tx, account.id, "password_changed", json!({ "link": link }))?;
     Ok(account)
@@ -133,7 +144,10 @@ pub fn change(tx: &mut Tx<'_>, id: AccountId, seen: &Seen, change: &Change) -> R
         account.time_zone.clone_from(zone);
     }
     let account = store::keep(tx, &account)?;
-    events::record(tx, Fact::new("account.changed", "account", id.0).data(json!({ "fields": fields })))?;
+    events::record(
+        tx,
+        Fact::new("account.changed", "account", id.0).data(json!({ "fields": fields })),
+    )?;
     Ok(account)
 }
 
@@ -193,10 +207,19 @@ pub fn create_verified(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Account> {
 /// The database's.
 pub fn recipient(conn: &mut Conn, id: AccountId) -> Result<Option<Recipient>> {
     let found = store::address(conn, id)?;
-    Ok(found.map(|(address, name, language)| Recipient { address, name, language }))
+    Ok(found.map(|(address, name, language)| Recipient {
+        address,
+        name,
+        language,
+    }))
 }
 
-fn send_code(tx: &mut Tx<'_>, to: AccountId, purpose: Purpose, pending: Option<&NewAccount>) -> Result<()> {
+fn send_code(
+    tx: &mut Tx<'_>,
+    to: AccountId,
+    purpose: Purpose,
+    pending: Option<&NewAccount>,
+) -> Result<()> {
     let (template, hours) = match purpose {
         Purpose::Reset => ("reset_password", tx.app.config.auth.reset_hours),
         Purpose::Verify | Purpose::Reminder => ("verify_mailbox", tx.app.config.auth.verify_hours),
@@ -204,9 +227,32 @@ fn send_code(tx: &mut Tx<'_>, to: AccountId, purpose: Purpose, pending: Option<&
     let expires_at = tx.now.plus(Duration::hours(hours));
     let code = store::insert_code(tx, to, purpose, pending, expires_at)?;
     let context = json!({ "hours": hours, "code": { "purpose": purpose.word(), "id": code } });
-    mail::queue(tx, Order { to, event: None, template, context, expires_at: Some(expires_at) })
+    mail::queue(
+        tx,
+        Order {
+            to,
+            event: None,
+            template,
+            context,
+            expires_at: Some(expires_at),
+        },
+    )
 }
 
-fn tell(tx: &mut Tx<'_>, to: AccountId, template: &'static str, context: serde_json::Value) -> Result<()> {
-    mail::queue(tx, Order { to, event: None, template, context, expires_at: None })
+fn tell(
+    tx: &mut Tx<'_>,
+    to: AccountId,
+    template: &'static str,
+    context: serde_json::Value,
+) -> Result<()> {
+    mail::queue(
+        tx,
+        Order {
+            to,
+            event: None,
+            template,
+            context,
+            expires_at: None,
+        },
+    )
 }

@@ -5,13 +5,22 @@ mod model;
 mod routes;
 mod store;
 
-pub use actions::{create_verified, forgot_password, give, recipient, set_password, use_reset_code};
-pub use model::{Account, CodeId, GrantId, NewAccount, Purpose, Refusal, columns, normalise, scope};
+pub use actions::{
+    create_verified, forgot_password, give, recipient, set_password, use_reset_code,
+};
+pub use model::{
+    Account, CodeId, GrantId, NewAccount, Purpose, Refusal, columns, normalise, scope,
+};
 pub use store::{
-    find, find_by_email, grants_at, named, people_of_organisation, people_of_project, people_with_role,
+    find, find_by_email, grants_at, named, people_of_organisation, people_of_project,
+    people_with_role,
 };
 
 use crate::app::Slice;
 
-pub const SLICE: Slice =
-    Slice { name: "accounts", routes: routes::register, jobs: &[], codes: model::Refusal::CODES };
+pub const SLICE: Slice = Slice {
+    name: "accounts",
+    routes: routes::register,
+    jobs: &[],
+    codes: model::Refusal::CODES,
+};

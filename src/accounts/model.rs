@@ -61,8 +61,15 @@ impl GrantRow {
     /// The grant as rules look at it; none for a row that makes no sense, which then grants nothing.
     #[must_use]
     pub fn grant(&self) -> Option<Grant> {
-        let scope = scope(self.scope_kind, self.region.clone(), self.scope_id.map(|id| id.0))?;
-        Some(Grant { role: self.role, scope })
+        let scope = scope(
+            self.scope_kind,
+            self.region.clone(),
+            self.scope_id.map(|id| id.0),
+        )?;
+        Some(Grant {
+            role: self.role,
+            scope,
+        })
     }
 }
 
@@ -151,7 +158,8 @@ crate::refusals! {
 /// Whether the caller may give or end this grant: admins any, coordinators coaches and reviewers.
 #[must_use]
 pub fn may_give(caller: &Caller, role: Role) -> bool {
-    caller.is_admin() || (caller.has(Role::Coordinator) && matches!(role, Role::Coach | Role::Reviewer))
+    caller.is_admin()
+        || (caller.has(Role::Coordinator) && matches!(role, Role::Coach | Role::Reviewer))
 }
 
 /// # Errors
@@ -164,7 +172,11 @@ pub fn check_scope(role: Role, scope: &Scope) -> Result<(), Refusal> {
         Role::SiteManager => matches!(scope, Scope::Organisation { .. }),
         Role::Owner | Role::Editor | Role::Viewer => matches!(scope, Scope::Project { .. }),
     };
-    if fits { Ok(()) } else { Err(Refusal::ScopeDoesNotFit) }
+    if fits {
+        Ok(())
+    } else {
+        Err(Refusal::ScopeDoesNotFit)
+    }
 }
 
 #[cfg(test)]
@@ -173,8 +185,15 @@ mod tests {
     use crate::auth::Actor;
 
     fn caller(role: Role) -> Caller {
-        let grants = vec![Grant { role, scope: Scope::Network }];
-        Caller { actor: Actor::System, grants, ..Caller::nobody() }
+        let grants = vec![Grant {
+            role,
+            scope: Scope::Network,
+        }];
+        Caller {
+            actor: Actor::System,
+            grants,
+            ..Caller::nobody()
+        }
     }
 
     #[test]
@@ -189,19 +208,40 @@ mod tests {
 
     #[test]
     fn roles_have_their_scopes() {
-        let project = Scope::Project { id: uuid::Uuid::nil() };
-        let region = Scope::Region { region: "BE1".into() };
+        let project = Scope::Project {
+            id: uuid::Uuid::nil(),
+        };
+        let region = Scope::Region {
+            region: "BE1".into(),
+        };
         assert_eq!(check_scope(Role::Admin, &Scope::Network), Ok(()));
-        assert_eq!(check_scope(Role::Admin, &region), Err(Refusal::ScopeDoesNotFit));
+        assert_eq!(
+            check_scope(Role::Admin, &region),
+            Err(Refusal::ScopeDoesNotFit)
+        );
         assert_eq!(check_scope(Role::Owner, &project), Ok(()));
-        assert_eq!(check_scope(Role::Owner, &region), Err(Refusal::ScopeDoesNotFit));
+        assert_eq!(
+            check_scope(Role::Owner, &region),
+            Err(Refusal::ScopeDoesNotFit)
+        );
         assert_eq!(check_scope(Role::Coordinator, &region), Ok(()));
-        assert_eq!(check_scope(Role::Coordinator, &project), Err(Refusal::ScopeDoesNotFit));
+        assert_eq!(
+            check_scope(Role::Coordinator, &project),
+            Err(Refusal::ScopeDoesNotFit)
+        );
     }
 
     #[test]
     fn a_scope_survives_its_columns() {
-        for one in [Scope::Network, Scope::Region { region: "BE1".into() }, Scope::Cohort { id: uuid::Uuid::from_u128(5) }] {
+        for one in [
+            Scope::Network,
+            Scope::Region {
+                region: "BE1".into(),
+            },
+            Scope::Cohort {
+                id: uuid::Uuid::from_u128(5),
+            },
+        ] {
             let (kind, region, id) = columns(&one);
             assert_eq!(scope(kind, region, id), Some(one));
         }

@@ -34,7 +34,12 @@ struct SignUp {
     /// 12 to 128 characters of any kind.
     #[schema(format = "password", min_length = 12, max_length = 128)]
     password: String,
-    #[schema(format = "line", min_length = 1, max_length = 100, pattern = "^[^/<>]*$")]
+    #[schema(
+        format = "line",
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^/<>]*$"
+    )]
     name: String,
     language: Lang,
 }
@@ -50,12 +55,27 @@ struct Told {
 #[utoipa::path(tag = "accounts", request_body = SignUp, responses((status = 201, body = Told)))]
 #[post("/v1/accounts")]
 async fn sign_up(ctx: Ctx, body: Valid<SignUp>) -> Result<Reply> {
-    let Valid(SignUp { email, password, name, language }) = body;
+    let Valid(SignUp {
+        email,
+        password,
+        name,
+        language,
+    }) = body;
     let password_hash = ctx.app.passwords.hash(password).await?;
-    let new = NewAccount { email: normalise(&email), name, language, password_hash };
+    let new = NewAccount {
+        email: normalise(&email),
+        name,
+        language,
+        password_hash,
+    };
     ctx.write(move |tx| {
         actions::sign_up(tx, &new)?;
-        Reply::json(actix_web::http::StatusCode::CREATED, &Told { status: "check-your-mail" })
+        Reply::json(
+            actix_web::http::StatusCode::CREATED,
+            &Told {
+                status: "check-your-mail",
+            },
+        )
     })
     .await
 }
@@ -72,7 +92,10 @@ struct Code {
 #[utoipa::path(tag = "accounts", request_body = Code, responses((status = 200, body = Told)))]
 #[post("/v1/accounts/verify")]
 async fn verify_mailbox(ctx: Ctx, body: Valid<Code>) -> Result<Reply> {
-    let code = ctx.app.secrets.read_one_time_code(Purpose::Verify.word(), body.0.token.trim());
+    let code = ctx
+        .app
+        .secrets
+        .read_one_time_code(Purpose::Verify.word(), body.0.token.trim());
     // A code that was not made by us is refused before the database is asked.
     let code = code.map(CodeId).ok_or(Refusal::CodeNotValid)?;
     ctx.write(move |tx| {
@@ -107,16 +130,44 @@ struct AccountOut {
 
 impl AccountOut {
     fn new(account: Account, grants: &[GrantRow]) -> Self {
-        let Account { id, email, name, language, time_zone, verified_at, version, created_at, updated_at, .. } = account;
+        let Account {
+            id,
+            email,
+            name,
+            language,
+            time_zone,
+            verified_at,
+            version,
+            created_at,
+            updated_at,
+            ..
+        } = account;
         let grants = grants.iter().map(GrantOut::new).collect();
-        Self { id, email, name, language, time_zone, verified_at, grants, version, created_at, updated_at }
+        Self {
+            id,
+            email,
+            name,
+            language,
+            time_zone,
+            verified_at,
+            grants,
+            version,
+            created_at,
+            updated_at,
+        }
     }
 }
 
 impl GrantOut {
     fn new(row: &GrantRow) -> Self {
         let scope = row.grant().map(|grant| grant.scope);
-        Self { id: row.id, role: row.role, scope, valid_from: row.valid_from, valid_to: row.valid_to }
+        Self {
+            id: row.id,
+            role: row.role,
+            scope,
+            valid_from: row.valid_from,
+            valid_to: row.valid_to,
+        }
     }
 }
 
@@ -137,11 +188,20 @@ async fn show_me(ctx: Ctx) -> Result<Reply> {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct ChangeMe {
-    #[schema(format = "line", min_length = 1, max_length = 100, pattern = "^[^/<>]*$")]
+    #[schema(
+        format = "line",
+        min_length = 1,
+        max_length = 100,
+        pattern = "^[^/<>]*$"
+    )]
     name: Option<String>,
     language: Option<Lang>,
     /// An IANA time zone, such as Europe/Brussels.
-    #[schema(format = "line", max_length = 40, pattern = "^[A-Za-z]+(/[A-Za-z_+-]+)*$")]
+    #[schema(
+        format = "line",
+        max_length = 40,
+        pattern = "^[A-Za-z]+(/[A-Za-z_+-]+)*$"
+    )]
     time_zone: Option<String>,
 }
 
@@ -150,8 +210,16 @@ struct ChangeMe {
 #[patch("/v1/me")]
 async fn change_me(ctx: Ctx, body: Valid<ChangeMe>) -> Result<Reply> {
     let (id, seen) = (own_id(&ctx.caller)?, ctx.seen()?);
-    let Valid(ChangeMe { name, language, time_zone }) = body;
-    let change = Change { name, language, time_zone };
+    let Valid(ChangeMe {
+        name,
+        language,
+        time_zone,
+    }) = body;
+    let change = Change {
+        name,
+        language,
+        time_zone,
+    };
     ctx.write(move |tx| {
         let account = actions::change(tx, id, &seen, &change)?;
         let grants = store::grant_rows(tx.conn, id, tx.now)?;
@@ -183,10 +251,35 @@ struct ListAccounts {
 #[utoipa::path(tag = "accounts", params(ListAccounts), responses((status = 200, body = Page<AccountOut>)))]
 #[get("/v1/accounts")]
 async fn list_accounts(ctx: Ctx, query: Query<ListAccounts>) -> Result<HttpResponse> {
-    let Query(ListAccounts { role, region, updated_since, limit, cursor, sort, format }) = query;
-    let paging = Paging { limit, cursor, sort, format };
-    let keyset = Keyset::new(ctx.request(), &paging, &["-created_at", "created_at", "-updated_at", "updated_at"])?;
-    let (filter, wanted, now) = (Filter { role, region, updated_since }, keyset.clone(), ctx.now);
+    let Query(ListAccounts {
+        role,
+        region,
+        updated_since,
+        limit,
+        cursor,
+        sort,
+        format,
+    }) = query;
+    let paging = Paging {
+        limit,
+        cursor,
+        sort,
+        format,
+    };
+    let keyset = Keyset::new(
+        ctx.request(),
+        &paging,
+        &["-created_at", "created_at", "-updated_at", "updated_at"],
+    )?;
+    let (filter, wanted, now) = (
+        Filter {
+            role,
+            region,
+            updated_since,
+        },
+        keyset.clone(),
+        ctx.now,
+    );
     let found = ctx.read(move |conn, caller| {
         let accounts = store::list(conn, caller, &filter, &wanted)?;
         accounts
@@ -198,7 +291,11 @@ async fn list_accounts(ctx: Ctx, query: Query<ListAccounts>) -> Result<HttpRespo
             .collect::<Result<Vec<_>>>()
     });
     let page = keyset.page(found.await?, |out, by| {
-        let at = if by == "updated_at" { out.updated_at } else { out.created_at };
+        let at = if by == "updated_at" {
+            out.updated_at
+        } else {
+            out.created_at
+        };
         (at.write(), out.id.0)
     });
     page::answer(&ctx, &page, format)
@@ -228,10 +325,19 @@ struct GiveGrant {
 #[utoipa::path(tag = "accounts", params(("id" = AccountId, Path)), request_body = GiveGrant, responses((status = 201, body = GrantOut)))]
 #[post("/v1/accounts/{id}/grants")]
 async fn give_grant(ctx: Ctx, id: Path<AccountId>, body: Valid<GiveGrant>) -> Result<Reply> {
-    let (id, grant) = (id.into_inner(), Grant { role: body.0.role, scope: body.0.scope });
+    let (id, grant) = (
+        id.into_inner(),
+        Grant {
+            role: body.0.role,
+            scope: body.0.scope,
+        },
+    );
     ctx.write(move |tx| {
         let row = actions::grant(tx, id, &grant)?;
-        Reply::created(&GrantOut::new(&row), format!("/v1/accounts/{id}/grants/{}", row.id))
+        Reply::created(
+            &GrantOut::new(&row),
+            format!("/v1/accounts/{id}/grants/{}", row.id),
+        )
     })
     .await
 }

@@ -30,7 +30,11 @@ fn visible<'a>(caller: &Caller) -> Boxed<'a> {
 /// # Errors
 /// `not-found` where there is none for the caller.
 pub fn one(conn: &mut Conn, caller: &Caller, id: AccountId) -> Result<Account> {
-    visible(caller).filter(accounts::id.eq(id)).select(Account::as_select()).get_result(conn).or_not_found()
+    visible(caller)
+        .filter(accounts::id.eq(id))
+        .select(Account::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// Which accounts a list shows.
@@ -41,20 +45,35 @@ pub struct Filter {
     pub updated_since: Option<Moment>,
 }
 
-pub fn list(conn: &mut Conn, caller: &Caller, filter: &Filter, keyset: &Keyset) -> Result<Vec<Account>> {
+pub fn list(
+    conn: &mut Conn,
+    caller: &Caller,
+    filter: &Filter,
+    keyset: &Keyset,
+) -> Result<Vec<Account>> {
     let mut query = visible(caller);
     let holders = || grants::table.filter(grants::valid_to.is_null());
     let region = filter.region.clone();
     query = match (filter.role, region) {
         (None, None) => query,
-        (Some(role), None) => {
-            query.filter(accounts::id.eq_any(holders().filter(grants::role.eq(role)).select(grants::account_id)))
-        }
-        (None, Some(region)) => {
-            query.filter(accounts::id.eq_any(holders().filter(grants::region.eq(region)).select(grants::account_id)))
-        }
+        (Some(role), None) => query.filter(
+            accounts::id.eq_any(
+                holders()
+                    .filter(grants::role.eq(role))
+                    .select(grants::account_id),
+            ),
+        ),
+        (None, Some(region)) => query.filter(
+            accounts::id.eq_any(
+                holders()
+                    .filter(grants::region.eq(region))
+                    .select(grants::account_id),
+            ),
+        ),
         (Some(role), Some(region)) => {
-            let both = holders().filter(grants::role.eq(role)).filter(grants::region.eq(region));
+            let both = holders()
+                .filter(grants::role.eq(role))
+                .filter(grants::region.eq(region));
             query.filter(accounts::id.eq_any(both.select(grants::account_id)))
         }
     };
@@ -71,11 +90,17 @@ pub fn list(conn: &mut Conn, caller: &Caller, filter: &Filter, keyset: &Keyset) 
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: AccountId) -> Result<Account> {
-    accounts::table.find(id).select(Account::as_select()).get_result(conn).or_not_found()
+    accounts::table
+        .find(id)
+        .select(Account::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 pub fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>> {
-    let found = accounts::table.filter(accounts::email.eq(email)).select(Account::as_select());
+    let found = accounts::table
+        .filter(accounts::email.eq(email))
+        .select(Account::as_select());
     Ok(found.get_result(conn).optional()?)
 }
 
@@ -99,25 +124,35 @@ pub fn insert(tx: &mut Tx<'_>, new: &NewAccount, verified_at: Option<Moment>) ->
         accounts::created_at.eq(tx.now),
         accounts::updated_at.eq(tx.now),
     );
-    diesel::insert_into(accounts::table).values(row).execute(tx.conn)?;
+    diesel::insert_into(accounts::table)
+        .values(row)
+        .execute(tx.conn)?;
     find(tx.conn, id)
 }
 
 /// Writes a changed account back, unless it has changed meanwhile.
 pub fn keep(tx: &mut Tx<'_>, account: &Account) -> Result<Account> {
-    let changed = diesel::update(accounts::table.find(account.id).filter(accounts::version.eq(account.version)))
-        .set((
-            accounts::name.eq(&account.name),
-            accounts::language.eq(account.language),
-            accounts::time_zone.eq(&account.time_zone),
-            accounts::password_hash.eq(&account.password_hash),
-            accounts::verified_at.eq(account.verified_at),
-            accounts::disabled_at.eq(account.disabled_at),
-            accounts::version.eq(account.version + 1),
-            accounts::updated_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    if changed == 0 { Err(Error::stale()) } else { find(tx.conn, account.id) }
+    let changed = diesel::update(
+        accounts::table
+            .find(account.id)
+            .filter(accounts::version.eq(account.version)),
+    )
+    .set((
+        accounts::name.eq(&account.name),
+        accounts::language.eq(account.language),
+        accounts::time_zone.eq(&account.time_zone),
+        accounts::password_hash.eq(&account.password_hash),
+        accounts::verified_at.eq(account.verified_at),
+        accounts::disabled_at.eq(account.disabled_at),
+        accounts::version.eq(account.version + 1),
+        accounts::updated_at.eq(tx.now),
+    ))
+    .execute(tx.conn)?;
+    if changed == 0 {
+        Err(Error::stale())
+    } else {
+        find(tx.conn, account.id)
+    }
 }
 
 pub fn insert_code(
@@ -128,7 +163,11 @@ pub fn insert_code(
     expires_at: Moment,
 ) -> Result<CodeId> {
     let id: CodeId = tx.new_id();
-    let pending = pending.map(serde_json::to_value).transpose().map_err(anyhow::Error::from)?.map(Json);
+    let pending = pending
+        .map(serde_json::to_value)
+        .transpose()
+        .map_err(anyhow::Error::from)?
+        .map(Json);
     diesel::insert_into(codes::table)
         .values((
             codes::id.eq(id),
@@ -144,24 +183,37 @@ pub fn insert_code(
 
 /// How many mails this account was sent lately at a stranger's wish.
 pub fn codes_since(conn: &mut Conn, account: AccountId, since: Moment) -> Result<i64> {
-    let recent = codes::table.filter(codes::account_id.eq(account)).filter(codes::created_at.gt(since));
+    let recent = codes::table
+        .filter(codes::account_id.eq(account))
+        .filter(codes::created_at.gt(since));
     Ok(recent.count().get_result(conn)?)
 }
 
 /// Uses a code up: whose it is and what was pending, once and in time only.
-pub fn use_code(tx: &mut Tx<'_>, id: CodeId, purpose: Purpose) -> Result<Option<(AccountId, Option<NewAccount>)>> {
+pub fn use_code(
+    tx: &mut Tx<'_>,
+    id: CodeId,
+    purpose: Purpose,
+) -> Result<Option<(AccountId, Option<NewAccount>)>> {
     let unused = codes::table
         .find(id)
         .filter(codes::purpose.eq(purpose.word()))
         .filter(codes::used_at.is_null())
         .filter(codes::expires_at.gt(tx.now));
-    let used = diesel::update(unused).set(codes::used_at.eq(tx.now)).execute(tx.conn)?;
+    let used = diesel::update(unused)
+        .set(codes::used_at.eq(tx.now))
+        .execute(tx.conn)?;
     if used == 0 {
         return Ok(None);
     }
-    let (account, pending): (AccountId, Option<Json>) =
-        codes::table.find(id).select((codes::account_id, codes::pending)).get_result(tx.conn)?;
-    let pending = pending.map(|json| serde_json::from_value(json.0)).transpose().map_err(anyhow::Error::from)?;
+    let (account, pending): (AccountId, Option<Json>) = codes::table
+        .find(id)
+        .select((codes::account_id, codes::pending))
+        .get_result(tx.conn)?;
+    let pending = pending
+        .map(|json| serde_json::from_value(json.0))
+        .transpose()
+        .map_err(anyhow::Error::from)?;
     Ok(Some((account, pending)))
 }
 
@@ -171,7 +223,9 @@ pub fn void_codes(tx: &mut Tx<'_>, account: AccountId, purpose: Purpose) -> Resu
         .filter(codes::account_id.eq(account))
         .filter(codes::purpose.eq(purpose.word()))
         .filter(codes::used_at.is_null());
-    diesel::update(open).set(codes::used_at.eq(tx.now)).execute(tx.conn)?;
+    diesel::update(open)
+        .set(codes::used_at.eq(tx.now))
+        .execute(tx.conn)?;
     Ok(())
 }
 
@@ -197,13 +251,21 @@ pub fn insert_grant(tx: &mut Tx<'_>, account: AccountId, grant: &Grant) -> Resul
 /// # Errors
 /// `not-found` where the account has no such open grant.
 pub fn grant_row(conn: &mut Conn, account: AccountId, id: GrantId) -> Result<GrantRow> {
-    let found = grants::table.find(id).filter(grants::account_id.eq(account)).filter(grants::valid_to.is_null());
-    found.select(GrantRow::as_select()).get_result(conn).or_not_found()
+    let found = grants::table
+        .find(id)
+        .filter(grants::account_id.eq(account))
+        .filter(grants::valid_to.is_null());
+    found
+        .select(GrantRow::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 pub fn end_grant(tx: &mut Tx<'_>, id: GrantId) -> Result<()> {
     let open = grants::table.find(id).filter(grants::valid_to.is_null());
-    diesel::update(open).set(grants::valid_to.eq(tx.now)).execute(tx.conn)?;
+    diesel::update(open)
+        .set(grants::valid_to.eq(tx.now))
+        .execute(tx.conn)?;
     Ok(())
 }
 
@@ -212,43 +274,78 @@ pub fn grant_rows(conn: &mut Conn, account: AccountId, now: Moment) -> Result<Ve
         .filter(grants::account_id.eq(account))
         .filter(grants::valid_from.le(now))
         .filter(grants::valid_to.is_null().or(grants::valid_to.gt(now)));
-    Ok(valid.order((grants::created_at, grants::id)).select(GrantRow::as_select()).load(conn)?)
+    Ok(valid
+        .order((grants::created_at, grants::id))
+        .select(GrantRow::as_select())
+        .load(conn)?)
 }
 
 /// The rights an account has at a moment.
 pub fn grants_at(conn: &mut Conn, account: AccountId, now: Moment) -> Result<Vec<Grant>> {
-    Ok(grant_rows(conn, account, now)?.iter().filter_map(GrantRow::grant).collect())
+    Ok(grant_rows(conn, account, now)?
+        .iter()
+        .filter_map(GrantRow::grant)
+        .collect())
 }
 
 pub fn count_admins(conn: &mut Conn) -> Result<i64> {
-    let admins = grants::table.filter(grants::role.eq(Role::Admin)).filter(grants::valid_to.is_null());
+    let admins = grants::table
+        .filter(grants::role.eq(Role::Admin))
+        .filter(grants::valid_to.is_null());
     Ok(admins.count().get_result(conn)?)
 }
 
 /// Active people who hold a role for a region or for the whole network, in a stable order.
-pub fn people_with_role(conn: &mut Conn, role: Role, scope: &Scope, now: Moment) -> Result<Vec<AccountId>> {
+pub fn people_with_role(
+    conn: &mut Conn,
+    role: Role,
+    scope: &Scope,
+    now: Moment,
+) -> Result<Vec<AccountId>> {
     let (kind, region, id) = columns(scope);
-    let mut holders = active_holders(now).filter(grants::role.eq(role)).filter(grants::scope_kind.eq(kind));
+    let mut holders = active_holders(now)
+        .filter(grants::role.eq(role))
+        .filter(grants::scope_kind.eq(kind));
     if let Some(region) = region {
         holders = holders.filter(grants::region.eq(region));
     }
     if let Some(id) = id {
         holders = holders.filter(grants::scope_id.eq(GrantId(id)));
     }
-    Ok(holders.select(grants::account_id).order(grants::account_id).distinct().load(conn)?)
+    Ok(holders
+        .select(grants::account_id)
+        .order(grants::account_id)
+        .distinct()
+        .load(conn)?)
 }
 
 /// The team of a project.
-pub fn people_of_project(conn: &mut Conn, project: Uuid, now: Moment) -> Result<Vec<(AccountId, Role)>> {
+pub fn people_of_project(
+    conn: &mut Conn,
+    project: Uuid,
+    now: Moment,
+) -> Result<Vec<(AccountId, Role)>> {
     let team = active_holders(now)
         .filter(grants::scope_kind.eq(ScopeKind::Project))
         .filter(grants::scope_id.eq(GrantId(project)));
-    Ok(team.select((grants::account_id, grants::role)).order(grants::account_id).load(conn)?)
+    Ok(team
+        .select((grants::account_id, grants::role))
+        .order(grants::account_id)
+        .load(conn)?)
 }
 
 /// The people who speak for an organisation.
-pub fn people_of_organisation(conn: &mut Conn, organisation: Uuid, now: Moment) -> Result<Vec<AccountId>> {
-    people_with_role(conn, Role::Partner, &Scope::Organisation { id: organisation }, now)
+pub fn people_of_organisation(
+    conn: &mut Conn,
+    organisation: Uuid,
+    now: Moment,
+) -> Result<Vec<AccountId>> {
+    people_with_role(
+        conn,
+        Role::Partner,
+        &Scope::Organisation { id: organisation },
+        now,
+    )
 }
 
 fn active_holders<'a>(now: Moment) -> grants::BoxedQuery<'a, MultiBackend> {
@@ -265,6 +362,11 @@ fn active_holders<'a>(now: Moment) -> grants::BoxedQuery<'a, MultiBackend> {
 
 /// Where mail to an account goes, whatever its state: the mail that proves a mailbox goes to one not proven yet.
 pub fn address(conn: &mut Conn, id: AccountId) -> Result<Option<(String, String, Lang)>> {
-    let open = accounts::table.find(id).filter(accounts::disabled_at.is_null());
-    Ok(open.select((accounts::email, accounts::name, accounts::language)).get_result(conn).optional()?)
+    let open = accounts::table
+        .find(id)
+        .filter(accounts::disabled_at.is_null());
+    Ok(open
+        .select((accounts::email, accounts::name, accounts::language))
+        .get_result(conn)
+        .optional()?)
 }

@@ -13,14 +13,20 @@ use crate::events::{self, Fact};
 /// Makes a key and gives its one and only copy.
 pub fn create(tx: &mut Tx<'_>, new: &NewKey) -> Result<(ApiKey, String)> {
     let maker = tx.caller.account().or_not_found()?;
-    let grant = Grant { role: new.role, scope: new.scope.clone() };
+    let grant = Grant {
+        role: new.role,
+        scope: new.scope.clone(),
+    };
     if !within(tx.caller, &grant) {
         return Err(Refusal::KeyReachesTooFar.into());
     }
     let secret = format!("col_{}", new_token(tx.app.chance.as_ref()));
     let key = store::insert(tx, maker, new, &sha256(secret.as_bytes()))?;
     let data = json!({ "role": new.role, "scope": new.scope, "actions": new.actions });
-    events::record(tx, Fact::new("api_key.created", "api_key", key.id.0).data(data))?;
+    events::record(
+        tx,
+        Fact::new("api_key.created", "api_key", key.id.0).data(data),
+    )?;
     Ok((key, secret))
 }
 

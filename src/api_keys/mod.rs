@@ -9,5 +9,9 @@ pub use store::caller;
 
 use crate::app::Slice;
 
-pub const SLICE: Slice =
-    Slice { name: "api_keys", routes: routes::register, jobs: &[], codes: model::Refusal::CODES };
+pub const SLICE: Slice = Slice {
+    name: "api_keys",
+    routes: routes::register,
+    jobs: &[],
+    codes: model::Refusal::CODES,
+};

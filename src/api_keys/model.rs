@@ -16,7 +16,6 @@ pub const LONGEST_DAYS: i64 = 730;
 pub struct ApiKey {
     pub id: ApiKeyId,
     pub name: String,
-    pub digest: String,
     pub role: Role,
     pub scope_kind: ScopeKind,
     pub region: Option<String>,
@@ -33,8 +32,15 @@ impl ApiKey {
     /// The right that the key carries; none for a row that makes no sense.
     #[must_use]
     pub fn grant(&self) -> Option<Grant> {
-        let scope = crate::accounts::scope(self.scope_kind, self.region.clone(), self.scope_id.map(|id| id.0))?;
-        Some(Grant { role: self.role, scope })
+        let scope = crate::accounts::scope(
+            self.scope_kind,
+            self.region.clone(),
+            self.scope_id.map(|id| id.0),
+        )?;
+        Some(Grant {
+            role: self.role,
+            scope,
+        })
     }
 
     #[must_use]
@@ -72,7 +78,10 @@ crate::refusals! {
 #[must_use]
 pub fn within(maker: &Caller, grant: &Grant) -> bool {
     let role_fits = matches!(grant.role, Role::Partner | Role::Coordinator);
-    let covered = maker.grants.iter().any(|own| own.role == Role::Coordinator && own.scope == grant.scope);
+    let covered = maker
+        .grants
+        .iter()
+        .any(|own| own.role == Role::Coordinator && own.scope == grant.scope);
     role_fits && (maker.is_admin() || covered)
 }
 
@@ -83,17 +92,29 @@ mod tests {
 
     #[test]
     fn a_key_never_reaches_further_than_its_maker() {
-        let region = |code: &str| Scope::Region { region: code.into() };
-        let maker = |role, scope| Caller { actor: Actor::System, grants: vec![Grant { role, scope }], ..Caller::nobody() };
+        let region = |code: &str| Scope::Region {
+            region: code.into(),
+        };
+        let maker = |role, scope| Caller {
+            actor: Actor::System,
+            grants: vec![Grant { role, scope }],
+            ..Caller::nobody()
+        };
         let key = |role, scope| Grant { role, scope };
         let admin = maker(Role::Admin, Scope::Network);
         let coordinator = maker(Role::Coordinator, region("BE1"));
         assert!(within(&admin, &key(Role::Partner, Scope::Network)));
-        assert!(!within(&admin, &key(Role::Admin, Scope::Network)), "no key is an admin");
+        assert!(
+            !within(&admin, &key(Role::Admin, Scope::Network)),
+            "no key is an admin"
+        );
         assert!(within(&coordinator, &key(Role::Partner, region("BE1"))));
         assert!(within(&coordinator, &key(Role::Coordinator, region("BE1"))));
         assert!(!within(&coordinator, &key(Role::Partner, region("BE2"))));
         assert!(!within(&coordinator, &key(Role::Partner, Scope::Network)));
-        assert!(!within(&maker(Role::Partner, region("BE1")), &key(Role::Partner, region("BE1"))));
+        assert!(!within(
+            &maker(Role::Partner, region("BE1")),
+            &key(Role::Partner, region("BE1"))
+        ));
     }
 }

@@ -24,9 +24,9 @@ pub fn register(routes: &mut Routes<'_>) {
 crate::words! {
     /// What a key may be used for.
     pub enum KeyAction {
-        ReadProjects = "read:projects",
-        ReadDashboards = "read:dashboards",
-        ReadEvents = "read:events",
+        Projects = "read:projects",
+        Dashboards = "read:dashboards",
+        Events = "read:events",
     }
 }
 
@@ -79,9 +79,24 @@ impl ApiKeyOut {
 #[utoipa::path(tag = "api-keys", request_body = CreateApiKey, responses((status = 201, body = ApiKeyOut)))]
 #[post("/v1/api-keys")]
 async fn create_api_key(ctx: Ctx, body: Valid<CreateApiKey>) -> Result<Reply> {
-    let Valid(CreateApiKey { name, role, scope, actions, expires_in_days }) = body;
-    let actions = actions.into_iter().map(|action| action.to_string()).collect();
-    let new = NewKey { name, role, scope, actions, days: expires_in_days };
+    let Valid(CreateApiKey {
+        name,
+        role,
+        scope,
+        actions,
+        expires_in_days,
+    }) = body;
+    let actions = actions
+        .into_iter()
+        .map(|action| action.to_string())
+        .collect();
+    let new = NewKey {
+        name,
+        role,
+        scope,
+        actions,
+        days: expires_in_days,
+    };
     ctx.write(move |tx| {
         let (key, secret) = actions::create(tx, &new)?;
         let location = format!("/v1/api-keys/{}", key.id);
@@ -109,13 +124,30 @@ struct ListApiKeys {
 #[utoipa::path(tag = "api-keys", params(ListApiKeys), responses((status = 200, body = Page<ApiKeyOut>)))]
 #[get("/v1/api-keys")]
 async fn list_api_keys(ctx: Ctx, query: Query<ListApiKeys>) -> Result<HttpResponse> {
-    let Query(ListApiKeys { updated_since, limit, cursor, sort, format }) = query;
-    let paging = Paging { limit, cursor, sort, format };
+    let Query(ListApiKeys {
+        updated_since,
+        limit,
+        cursor,
+        sort,
+        format,
+    }) = query;
+    let paging = Paging {
+        limit,
+        cursor,
+        sort,
+        format,
+    };
     let keyset = Keyset::new(ctx.request(), &paging, &["-created_at", "created_at"])?;
     let wanted = keyset.clone();
-    let found = ctx.read(move |conn, caller| store::list(conn, caller, updated_since, &wanted)).await?;
+    let found = ctx
+        .read(move |conn, caller| store::list(conn, caller, updated_since, &wanted))
+        .await?;
     let out = found.iter().map(|key| ApiKeyOut::new(key, None)).collect();
-    page::answer(&ctx, &keyset.page(out, |key: &ApiKeyOut, _| (key.created_at.write(), key.id.0)), format)
+    page::answer(
+        &ctx,
+        &keyset.page(out, |key: &ApiKeyOut, _| (key.created_at.write(), key.id.0)),
+        format,
+    )
 }
 
 /// One key, without the key itself.
@@ -123,7 +155,9 @@ async fn list_api_keys(ctx: Ctx, query: Query<ListApiKeys>) -> Result<HttpRespon
 #[get("/v1/api-keys/{id}")]
 async fn show_api_key(ctx: Ctx, id: Path<ApiKeyId>) -> Result<Reply> {
     let id = id.into_inner();
-    let key = ctx.read(move |conn, caller| store::one(conn, caller, id)).await?;
+    let key = ctx
+        .read(move |conn, caller| store::one(conn, caller, id))
+        .await?;
     Ok(Reply::ok(&ApiKeyOut::new(&key, None))?.version(key.version))
 }
 

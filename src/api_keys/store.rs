@@ -20,13 +20,23 @@ pub fn caller(conn: &mut Conn, digest: &str, now: Moment) -> Result<Option<Calle
         .filter(keys::digest.eq(digest))
         .filter(keys::revoked_at.is_null())
         .filter(keys::expires_at.gt(now));
-    let Some(key) = valid.select(ApiKey::as_select()).get_result(conn).optional()? else {
+    let Some(key) = valid
+        .select(ApiKey::as_select())
+        .get_result(conn)
+        .optional()?
+    else {
         return Ok(None);
     };
     let account = accounts::find(conn, key.created_by)?;
     let grants = accounts::grants_at(conn, account.id, now)?;
-    let maker = Caller { actor: Actor::Account(account.id), grants, ..Caller::nobody() };
-    let grant = key.grant().filter(|grant| account.is_active() && within(&maker, grant));
+    let maker = Caller {
+        actor: Actor::Account(account.id),
+        grants,
+        ..Caller::nobody()
+    };
+    let grant = key
+        .grant()
+        .filter(|grant| account.is_active() && within(&maker, grant));
     Ok(grant.map(|grant| Caller {
         actor: Actor::ApiKey(key.id),
         session: None,
@@ -49,10 +59,19 @@ fn visible<'a>(caller: &Caller) -> keys::BoxedQuery<'a, MultiBackend> {
 /// # Errors
 /// `not-found` where there is none for the caller.
 pub fn one(conn: &mut Conn, caller: &Caller, id: ApiKeyId) -> Result<ApiKey> {
-    visible(caller).filter(keys::id.eq(id)).select(ApiKey::as_select()).get_result(conn).or_not_found()
+    visible(caller)
+        .filter(keys::id.eq(id))
+        .select(ApiKey::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
-pub fn list(conn: &mut Conn, caller: &Caller, updated_since: Option<Moment>, keyset: &Keyset) -> Result<Vec<ApiKey>> {
+pub fn list(
+    conn: &mut Conn,
+    caller: &Caller,
+    updated_since: Option<Moment>,
+    keyset: &Keyset,
+) -> Result<Vec<ApiKey>> {
     let mut query = visible(caller);
     if let Some(since) = updated_since {
         query = query.filter(keys::created_at.ge(since).or(keys::revoked_at.ge(since)));
@@ -84,7 +103,17 @@ pub fn insert(tx: &mut Tx<'_>, maker: AccountId, new: &NewKey, digest: &str) -> 
 }
 
 pub fn revoke(tx: &mut Tx<'_>, key: &ApiKey) -> Result<()> {
-    let open = keys::table.find(key.id).filter(keys::version.eq(key.version)).filter(keys::revoked_at.is_null());
-    let revoked = diesel::update(open).set((keys::revoked_at.eq(tx.now), keys::version.eq(key.version + 1)));
-    if revoked.execute(tx.conn)? == 0 { Err(Error::not_found()) } else { Ok(()) }
+    let open = keys::table
+        .find(key.id)
+        .filter(keys::version.eq(key.version))
+        .filter(keys::revoked_at.is_null());
+    let revoked = diesel::update(open).set((
+        keys::revoked_at.eq(tx.now),
+        keys::version.eq(key.version + 1),
+    ));
+    if revoked.execute(tx.conn)? == 0 {
+        Err(Error::not_found())
+    } else {
+        Ok(())
+    }
 }

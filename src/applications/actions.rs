@@ -2,7 +2,10 @@
 
 use serde_json::{Map, Value, json};
 
-use super::model::{Application, ApplicationId, ApplicationState, Outcome, Refusal, canonical, content, merge, reasons_against};
+use super::model::{
+    Application, ApplicationId, ApplicationState, Outcome, Refusal, canonical, content, merge,
+    reasons_against,
+};
 use super::store;
 use crate::app::Tx;
 use crate::auth::secrets::sha256;
@@ -19,7 +22,12 @@ use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
 ///
 /// # Errors
 /// `already-applied`, or `invalid` where the project or the call is not there for the caller.
-pub fn create(tx: &mut Tx<'_>, project: ProjectId, call: CallId, answers: &Map<String, Value>) -> Result<Application> {
+pub fn create(
+    tx: &mut Tx<'_>,
+    project: ProjectId,
+    call: CallId,
+    answers: &Map<String, Value>,
+) -> Result<Application> {
     let mut errors = FieldErrors::default();
     let found_project = projects::lock(tx.conn, tx.caller, project).ok();
     let found_call = network::call(tx.conn, call).ok();
@@ -30,7 +38,9 @@ pub fn create(tx: &mut Tx<'_>, project: ProjectId, call: CallId, answers: &Map<S
         errors.push(FieldError::new("/call_id", "unknown-reference"));
     }
     errors.done()?;
-    let (Some(project), Some(call)) = (found_project, found_call) else { return Err(Error::not_found()) };
+    let (Some(project), Some(call)) = (found_project, found_call) else {
+        return Err(Error::not_found());
+    };
     if !may_represent(tx.caller, project.id) && !may_manage(tx.caller, &project) {
         return Err(Error::refused("not-allowed"));
     }
@@ -38,7 +48,12 @@ pub fn create(tx: &mut Tx<'_>, project: ProjectId, call: CallId, answers: &Map<S
         return Err(Refusal::AlreadyApplied.into());
     }
     let application = store::insert(tx, &project, &call, &Json(merge(&json!({}), answers)))?;
-    record(tx, "application.created", &application, json!({ "call_id": call.id }))?;
+    record(
+        tx,
+        "application.created",
+        &application,
+        json!({ "call_id": call.id }),
+    )?;
     Ok(application)
 }
 
@@ -46,7 +61,12 @@ pub fn create(tx: &mut Tx<'_>, project: ProjectId, call: CallId, answers: &Map<S
 ///
 /// # Errors
 /// `application-closed` once it was submitted.
-pub fn change(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen, answers: &Map<String, Value>) -> Result<Application> {
+pub fn change(
+    tx: &mut Tx<'_>,
+    id: ApplicationId,
+    seen: &Seen,
+    answers: &Map<String, Value>,
+) -> Result<Application> {
     let (mut application, project) = lock(tx, id)?;
     if !may_represent(tx.caller, project.id) && !may_manage(tx.caller, &project) {
         return Err(Error::refused("not-allowed"));
@@ -58,7 +78,12 @@ pub fn change(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen, answers: &Map<Str
     application.answers = Json(merge(&application.answers.0, answers));
     let application = store::keep(tx, &application)?;
     let fields: Vec<&String> = answers.keys().collect();
-    record(tx, "application.changed", &application, json!({ "fields": fields }))?;
+    record(
+        tx,
+        "application.changed",
+        &application,
+        json!({ "fields": fields }),
+    )?;
     Ok(application)
 }
 
@@ -66,7 +91,12 @@ pub fn change(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen, answers: &Map<Str
 ///
 /// # Errors
 /// `not-allowed` for others, `application-closed` once it was submitted.
-pub fn override_rule(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen, reason: &str) -> Result<Application> {
+pub fn override_rule(
+    tx: &mut Tx<'_>,
+    id: ApplicationId,
+    seen: &Seen,
+    reason: &str,
+) -> Result<Application> {
     let (mut application, project) = lock(tx, id)?;
     if !may_manage(tx.caller, &project) {
         return Err(Error::refused("not-allowed"));
@@ -77,7 +107,12 @@ pub fn override_rule(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen, reason: &s
     }
     application.override_reason = Some(reason.to_owned());
     let application = store::keep(tx, &application)?;
-    record(tx, "application.rule_overridden", &application, json!({ "rule": "sector-out-of-scope" }))?;
+    record(
+        tx,
+        "application.rule_overridden",
+        &application,
+        json!({ "rule": "sector-out-of-scope" }),
+    )?;
     Ok(application)
 }
 
@@ -109,7 +144,12 @@ pub fn submit(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Applica
     application.region.clone_from(&project.region);
     let application = store::keep(tx, &application)?;
     coaching::attach_coordinator(tx, &project)?;
-    record(tx, "application.submitted", &application, json!({ "sha256": application.content_sha256 }))?;
+    record(
+        tx,
+        "application.submitted",
+        &application,
+        json!({ "sha256": application.content_sha256 }),
+    )?;
     Ok(application)
 }
 
@@ -129,7 +169,12 @@ pub fn withdraw(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Appli
     let was_submitted = application.submitted_at.is_some();
     application.state = ApplicationState::Withdrawn;
     let application = store::keep(tx, &application)?;
-    record(tx, "application.withdrawn", &application, json!({ "was_submitted": was_submitted }))?;
+    record(
+        tx,
+        "application.withdrawn",
+        &application,
+        json!({ "was_submitted": was_submitted }),
+    )?;
     Ok(application)
 }
 
@@ -146,7 +191,12 @@ pub struct Decision {
 ///
 /// # Errors
 /// `not-allowed`, `not-submitted`, `invalid` without cohort and pillar, or what keeps the project out.
-pub fn decide(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen, decision: &Decision) -> Result<(Application, Project)> {
+pub fn decide(
+    tx: &mut Tx<'_>,
+    id: ApplicationId,
+    seen: &Seen,
+    decision: &Decision,
+) -> Result<(Application, Project)> {
     let (mut application, project) = lock(tx, id)?;
     if !may_manage(tx.caller, &project) {
         return Err(Error::refused("not-allowed"));
@@ -163,10 +213,20 @@ pub fn decide(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen, decision: &Decisi
     application.decided_at = Some(tx.now);
     application.decided_by = tx.caller.account();
     let application = store::keep(tx, &application)?;
-    record(tx, decision.outcome.event(), &application, json!({ "outcome": decision.outcome, "cohort_id": decision.cohort_id }))?;
+    record(
+        tx,
+        decision.outcome.event(),
+        &application,
+        json!({ "outcome": decision.outcome, "cohort_id": decision.cohort_id }),
+    )?;
     let project = match (decision.cohort_id, decision.pillar) {
         (Some(cohort), Some(pillar)) if decision.outcome == Outcome::Accept => {
-            let admission = Admission { application: id.0, cohort, pillar, feedback: decision.feedback.clone() };
+            let admission = Admission {
+                application: id.0,
+                cohort,
+                pillar,
+                feedback: decision.feedback.clone(),
+            };
             journey::admit(tx, &project, &admission)?.1
         }
         _ => project,
@@ -206,8 +266,15 @@ fn call_and_programme(conn: &mut Conn, call: CallId) -> Result<(Call, Programme)
     Ok((call, programme))
 }
 
-fn record(tx: &mut Tx<'_>, kind: &'static str, application: &Application, data: Value) -> Result<()> {
+fn record(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    application: &Application,
+    data: Value,
+) -> Result<()> {
     let fact = Fact::new(kind, "application", application.id.0);
-    let fact = fact.within(application.project_id.0, application.region.as_deref()).data(data);
+    let fact = fact
+        .within(application.project_id.0, application.region.as_deref())
+        .data(data);
     events::record(tx, fact).map(|_| ())
 }

@@ -11,5 +11,9 @@ pub use store::{find, of_project};
 
 use crate::app::Slice;
 
-pub const SLICE: Slice =
-    Slice { name: "applications", routes: routes::register, jobs: &[], codes: model::Refusal::CODES };
+pub const SLICE: Slice = Slice {
+    name: "applications",
+    routes: routes::register,
+    jobs: &[],
+    codes: model::Refusal::CODES,
+};

@@ -34,13 +34,19 @@ impl ApplicationState {
     /// Whether a decision can be taken.
     #[must_use]
     pub fn is_decidable(self) -> bool {
-        matches!(self, Self::Submitted | Self::Screening | Self::InReview | Self::Waitlisted)
+        matches!(
+            self,
+            Self::Submitted | Self::Screening | Self::InReview | Self::Waitlisted
+        )
     }
 
     /// Whether the founder can still take it back.
     #[must_use]
     pub fn is_withdrawable(self) -> bool {
-        matches!(self, Self::Draft | Self::Submitted | Self::Screening | Self::InReview | Self::Returned)
+        matches!(
+            self,
+            Self::Draft | Self::Submitted | Self::Screening | Self::InReview | Self::Returned
+        )
     }
 }
 
@@ -116,21 +122,34 @@ crate::refusals! {
 
 /// Every reason why the application can't be submitted now; empty where it can.
 #[must_use]
-pub fn reasons_against(application: &Application, project: &Project, call: &Call, programme: &Programme, now: Moment) -> Vec<FieldError> {
+pub fn reasons_against(
+    application: &Application,
+    project: &Project,
+    call: &Call,
+    programme: &Programme,
+    now: Moment,
+) -> Vec<FieldError> {
     let mut reasons = Vec::new();
     if now < call.opens_at {
-        reasons.push(FieldError::new("/call_id", "call-not-open-yet").with("opens_at", call.opens_at));
+        reasons
+            .push(FieldError::new("/call_id", "call-not-open-yet").with("opens_at", call.opens_at));
     }
     if now >= call.closes_at {
         reasons.push(FieldError::new("/call_id", "call-closed").with("closes_at", call.closes_at));
     }
-    if programme.excluded_sectors.contains(&project.sector) && application.override_reason.is_none() {
-        reasons.push(FieldError::new("/project/sector", "sector-out-of-scope").with("sector", project.sector));
+    if programme.excluded_sectors.contains(&project.sector) && application.override_reason.is_none()
+    {
+        reasons.push(
+            FieldError::new("/project/sector", "sector-out-of-scope")
+                .with("sector", project.sector),
+        );
     }
     match &project.region {
         None => reasons.push(FieldError::new("/project/postal_code", "region-unknown")),
         Some(region) if !programme.regions.contains(region) => {
-            reasons.push(FieldError::new("/project/postal_code", "region-not-served").with("region", region));
+            reasons.push(
+                FieldError::new("/project/postal_code", "region-not-served").with("region", region),
+            );
         }
         Some(_) => {}
     }
@@ -164,10 +183,19 @@ pub fn canonical(value: &Value) -> String {
         Value::Object(fields) => {
             let mut names: Vec<&String> = fields.keys().collect();
             names.sort();
-            let fields = names.into_iter().map(|name| format!("{}:{}", Value::from(name.as_str()), canonical(&value[name.as_str()])));
+            let fields = names.into_iter().map(|name| {
+                format!(
+                    "{}:{}",
+                    Value::from(name.as_str()),
+                    canonical(&value[name.as_str()])
+                )
+            });
             format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
         }
-        Value::Array(items) => format!("[{}]", items.iter().map(canonical).collect::<Vec<_>>().join(",")),
+        Value::Array(items) => format!(
+            "[{}]",
+            items.iter().map(canonical).collect::<Vec<_>>().join(",")
+        ),
         other => other.to_string(),
     }
 }
@@ -194,8 +222,16 @@ mod tests {
     fn decisions_follow_submission_and_withdrawal_comes_before() {
         use ApplicationState::*;
         for state in ApplicationState::ALL {
-            assert_eq!(state.is_decidable(), matches!(state, Submitted | Screening | InReview | Waitlisted), "{state}");
-            assert_eq!(state.is_withdrawable(), !matches!(state, Accepted | Waitlisted | Declined | Withdrawn), "{state}");
+            assert_eq!(
+                state.is_decidable(),
+                matches!(state, Submitted | Screening | InReview | Waitlisted),
+                "{state}"
+            );
+            assert_eq!(
+                state.is_withdrawable(),
+                !matches!(state, Accepted | Waitlisted | Declined | Withdrawn),
+                "{state}"
+            );
         }
     }
 
@@ -204,7 +240,10 @@ mod tests {
         let one = json!({"b": [1, {"y": null, "x": "é\""}], "a": true});
         let two = json!({"a": true, "b": [1, {"x": "é\"", "y": null}]});
         assert_eq!(canonical(&one), canonical(&two));
-        assert_eq!(canonical(&one), r#"{"a":true,"b":[1,{"x":"é\"","y":null}]}"#);
+        assert_eq!(
+            canonical(&one),
+            r#"{"a":true,"b":[1,{"x":"é\"","y":null}]}"#
+        );
     }
 
     #[test]

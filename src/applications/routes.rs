@@ -64,10 +64,49 @@ struct ApplicationOut {
 
 impl From<Application> for ApplicationOut {
     fn from(row: Application) -> Self {
-        let Application { id, reference, project_id, call_id, state, answers, region, cohort_id, pillar, feedback, .. } = row;
-        let Application { override_reason, submitted_at, decided_at, decided_by, version, created_at, updated_at, .. } = row;
+        let Application {
+            id,
+            reference,
+            project_id,
+            call_id,
+            state,
+            answers,
+            region,
+            cohort_id,
+            pillar,
+            feedback,
+            ..
+        } = row;
+        let Application {
+            override_reason,
+            submitted_at,
+            decided_at,
+            decided_by,
+            version,
+            created_at,
+            updated_at,
+            ..
+        } = row;
         let answers = answers.0;
-        Self { id, reference, project_id, call_id, state, answers, region, cohort_id, pillar, feedback, override_reason, submitted_at, decided_at, decided_by, version, created_at, updated_at }
+        Self {
+            id,
+            reference,
+            project_id,
+            call_id,
+            state,
+            answers,
+            region,
+            cohort_id,
+            pillar,
+            feedback,
+            override_reason,
+            submitted_at,
+            decided_at,
+            decided_by,
+            version,
+            created_at,
+            updated_at,
+        }
     }
 }
 
@@ -80,10 +119,17 @@ fn shown(application: Application) -> Result<Reply> {
 #[utoipa::path(tag = "applications", request_body = CreateApplication, responses((status = 201, body = ApplicationOut)))]
 #[post("/v1/applications")]
 async fn create_application(ctx: Ctx, body: Valid<CreateApplication>) -> Result<Reply> {
-    let Valid(CreateApplication { project_id, call_id, answers }) = body;
+    let Valid(CreateApplication {
+        project_id,
+        call_id,
+        answers,
+    }) = body;
     ctx.write(move |tx| {
         let application = actions::create(tx, project_id, call_id, &answers)?;
-        let (version, location) = (application.version, format!("/v1/applications/{}", application.id));
+        let (version, location) = (
+            application.version,
+            format!("/v1/applications/{}", application.id),
+        );
         Ok(Reply::created(&ApplicationOut::from(application), location)?.version(version))
     })
     .await
@@ -124,8 +170,17 @@ struct ListApplications {
 #[get("/v1/applications")]
 async fn list_applications(ctx: Ctx, query: Query<ListApplications>) -> Result<HttpResponse> {
     let Query(query) = query;
-    let paging = Paging { limit: query.limit, cursor: query.cursor, sort: query.sort, format: query.format };
-    let keyset = Keyset::new(ctx.request(), &paging, &["-created_at", "created_at", "-updated_at", "updated_at"])?;
+    let paging = Paging {
+        limit: query.limit,
+        cursor: query.cursor,
+        sort: query.sort,
+        format: query.format,
+    };
+    let keyset = Keyset::new(
+        ctx.request(),
+        &paging,
+        &["-created_at", "created_at", "-updated_at", "updated_at"],
+    )?;
     let filter = Filter {
         state: query.state,
         region: query.region,
@@ -137,10 +192,19 @@ async fn list_applications(ctx: Ctx, query: Query<ListApplications>) -> Result<H
         words: query.q,
     };
     let wanted = keyset.clone();
-    let found = ctx.read(move |conn, caller| store::list(conn, caller, &filter, &wanted)).await?;
+    let found = ctx
+        .read(move |conn, caller| store::list(conn, caller, &filter, &wanted))
+        .await?;
     let out = found.into_iter().map(ApplicationOut::from).collect();
     let key = |out: &ApplicationOut, by: &str| {
-        (if by == "updated_at" { out.updated_at.write() } else { out.created_at.write() }, out.id.0)
+        (
+            if by == "updated_at" {
+                out.updated_at.write()
+            } else {
+                out.created_at.write()
+            },
+            out.id.0,
+        )
     };
     page::answer(&ctx, &keyset.page(out, key), paging.format)
 }
@@ -150,7 +214,10 @@ async fn list_applications(ctx: Ctx, query: Query<ListApplications>) -> Result<H
 #[get("/v1/applications/{id}")]
 async fn show_application(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let id = id.into_inner();
-    shown(ctx.read(move |conn, caller| store::one(conn, caller, id)).await?)
+    shown(
+        ctx.read(move |conn, caller| store::one(conn, caller, id))
+            .await?,
+    )
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -164,9 +231,14 @@ struct ChangeApplication {
 /// Change the answers of a draft.
 #[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), request_body = ChangeApplication, responses((status = 200, body = ApplicationOut)))]
 #[patch("/v1/applications/{id}")]
-async fn change_application(ctx: Ctx, id: Path<ApplicationId>, body: Valid<ChangeApplication>) -> Result<Reply> {
+async fn change_application(
+    ctx: Ctx,
+    id: Path<ApplicationId>,
+    body: Valid<ChangeApplication>,
+) -> Result<Reply> {
     let (id, seen, answers) = (id.into_inner(), ctx.seen()?, body.0.answers);
-    ctx.write(move |tx| shown(actions::change(tx, id, &seen, &answers)?)).await
+    ctx.write(move |tx| shown(actions::change(tx, id, &seen, &answers)?))
+        .await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -179,9 +251,14 @@ struct OverrideScope {
 /// Let a draft in although the programme leaves its sector out. A coordinator answers for it.
 #[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), request_body = OverrideScope, responses((status = 200, body = ApplicationOut)))]
 #[post("/v1/applications/{id}/scope-override")]
-async fn override_scope(ctx: Ctx, id: Path<ApplicationId>, body: Valid<OverrideScope>) -> Result<Reply> {
+async fn override_scope(
+    ctx: Ctx,
+    id: Path<ApplicationId>,
+    body: Valid<OverrideScope>,
+) -> Result<Reply> {
     let (id, seen, reason) = (id.into_inner(), ctx.seen()?, body.0.reason);
-    ctx.write(move |tx| shown(actions::override_rule(tx, id, &seen, &reason)?)).await
+    ctx.write(move |tx| shown(actions::override_rule(tx, id, &seen, &reason)?))
+        .await
 }
 
 #[derive(Serialize, ToSchema)]
@@ -213,7 +290,8 @@ fn receipt(application: Application) -> Result<Reply> {
 #[post("/v1/applications/{id}/submit")]
 async fn submit_application(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let (id, seen) = (id.into_inner(), ctx.seen()?);
-    ctx.write(move |tx| receipt(actions::submit(tx, id, &seen)?)).await
+    ctx.write(move |tx| receipt(actions::submit(tx, id, &seen)?))
+        .await
 }
 
 /// The receipt of a submitted application.
@@ -221,7 +299,10 @@ async fn submit_application(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> 
 #[get("/v1/applications/{id}/receipt")]
 async fn show_receipt(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let id = id.into_inner();
-    receipt(ctx.read(move |conn, caller| store::one(conn, caller, id)).await?)
+    receipt(
+        ctx.read(move |conn, caller| store::one(conn, caller, id))
+            .await?,
+    )
 }
 
 /// Take an application back, before its decision is out.
@@ -229,7 +310,8 @@ async fn show_receipt(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
 #[post("/v1/applications/{id}/withdrawal")]
 async fn withdraw_application(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let (id, seen) = (id.into_inner(), ctx.seen()?);
-    ctx.write(move |tx| shown(actions::withdraw(tx, id, &seen)?)).await
+    ctx.write(move |tx| shown(actions::withdraw(tx, id, &seen)?))
+        .await
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -248,9 +330,24 @@ struct DecideApplication {
 /// Decide an application. Accepting puts the project into its cohort and pillar.
 #[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), request_body = DecideApplication, responses((status = 200, body = ApplicationOut)))]
 #[post("/v1/applications/{id}/decision")]
-async fn decide_application(ctx: Ctx, id: Path<ApplicationId>, body: Valid<DecideApplication>) -> Result<Reply> {
+async fn decide_application(
+    ctx: Ctx,
+    id: Path<ApplicationId>,
+    body: Valid<DecideApplication>,
+) -> Result<Reply> {
     let (id, seen) = (id.into_inner(), ctx.seen()?);
-    let Valid(DecideApplication { outcome, cohort_id, pillar, feedback }) = body;
-    let decision = Decision { outcome, cohort_id, pillar, feedback };
-    ctx.write(move |tx| shown(actions::decide(tx, id, &seen, &decision)?.0)).await
+    let Valid(DecideApplication {
+        outcome,
+        cohort_id,
+        pillar,
+        feedback,
+    }) = body;
+    let decision = Decision {
+        outcome,
+        cohort_id,
+        pillar,
+        feedback,
+    };
+    ctx.write(move |tx| shown(actions::decide(tx, id, &seen, &decision)?.0))
+        .await
 }

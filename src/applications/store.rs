@@ -28,7 +28,9 @@ fn visible(caller: &Caller) -> applications::BoxedQuery<'static, MultiBackend> {
         .grants
         .iter()
         .filter_map(|grant| match (grant.role, &grant.scope) {
-            (Role::Owner | Role::Editor | Role::Viewer, Scope::Project { id }) => Some(ProjectId(*id)),
+            (Role::Owner | Role::Editor | Role::Viewer, Scope::Project { id }) => {
+                Some(ProjectId(*id))
+            }
             _ => None,
         })
         .collect();
@@ -37,32 +39,58 @@ fn visible(caller: &Caller) -> applications::BoxedQuery<'static, MultiBackend> {
     }
     let regions = caller.regions(Role::Coordinator);
     if !regions.is_empty() {
-        conditions.push(Box::new(applications::region.assume_not_null().eq_any(regions)));
+        conditions.push(Box::new(
+            applications::region.assume_not_null().eq_any(regions),
+        ));
     }
-    let cohorts: Vec<CohortId> = caller.cohorts(Role::Coordinator).into_iter().map(CohortId).collect();
+    let cohorts: Vec<CohortId> = caller
+        .cohorts(Role::Coordinator)
+        .into_iter()
+        .map(CohortId)
+        .collect();
     if !cohorts.is_empty() {
-        let of_cohorts = calls::table.filter(calls::cohort_id.assume_not_null().eq_any(cohorts)).select(calls::id);
+        let of_cohorts = calls::table
+            .filter(calls::cohort_id.assume_not_null().eq_any(cohorts))
+            .select(calls::id);
         conditions.push(Box::new(applications::call_id.eq_any(of_cohorts)));
     }
-    let programmes: Vec<ProgrammeId> = caller.programmes(Role::Coordinator).into_iter().map(ProgrammeId).collect();
+    let programmes: Vec<ProgrammeId> = caller
+        .programmes(Role::Coordinator)
+        .into_iter()
+        .map(ProgrammeId)
+        .collect();
     if !programmes.is_empty() {
-        let of_programmes = calls::table.filter(calls::programme_id.eq_any(programmes)).select(calls::id);
+        let of_programmes = calls::table
+            .filter(calls::programme_id.eq_any(programmes))
+            .select(calls::id);
         conditions.push(Box::new(applications::call_id.eq_any(of_programmes)));
     }
-    let any = conditions.into_iter().reduce(|either, or| Box::new(either.or(or)));
-    query.filter(any.unwrap_or_else(|| Box::new(applications::created_at.lt(applications::created_at))))
+    let any = conditions
+        .into_iter()
+        .reduce(|either, or| Box::new(either.or(or)));
+    query.filter(
+        any.unwrap_or_else(|| Box::new(applications::created_at.lt(applications::created_at))),
+    )
 }
 
 /// # Errors
 /// `not-found` where there is none for the caller.
 pub fn one(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Application> {
-    visible(caller).filter(applications::id.eq(id)).select(Application::as_select()).get_result(conn).or_not_found()
+    visible(caller)
+        .filter(applications::id.eq(id))
+        .select(Application::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: ApplicationId) -> Result<Application> {
-    applications::table.find(id).select(Application::as_select()).get_result(conn).or_not_found()
+    applications::table
+        .find(id)
+        .select(Application::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// Takes the application's lock until the transaction ends, then finds it in the caller's scope.
@@ -87,7 +115,12 @@ pub struct Filter {
     pub words: Option<String>,
 }
 
-pub fn list(conn: &mut Conn, caller: &Caller, filter: &Filter, keyset: &Keyset) -> Result<Vec<Application>> {
+pub fn list(
+    conn: &mut Conn,
+    caller: &Caller,
+    filter: &Filter,
+    keyset: &Keyset,
+) -> Result<Vec<Application>> {
     let mut query = visible(caller);
     if let Some(state) = filter.state {
         query = query.filter(applications::state.eq(state));
@@ -105,7 +138,9 @@ pub fn list(conn: &mut Conn, caller: &Caller, filter: &Filter, keyset: &Keyset) 
         query = query.filter(applications::project_id.eq(project));
     }
     if let Some(sector) = filter.sector {
-        let of_sector = projects::table.filter(projects::sector.eq(sector)).select(projects::id);
+        let of_sector = projects::table
+            .filter(projects::sector.eq(sector))
+            .select(projects::id);
         query = query.filter(applications::project_id.eq_any(of_sector));
     }
     if let Some(since) = filter.updated_since {
@@ -131,7 +166,12 @@ pub fn has_applied(conn: &mut Conn, project: ProjectId, call: CallId) -> Result<
     Ok(diesel::select(diesel::dsl::exists(standing)).get_result(conn)?)
 }
 
-pub fn insert(tx: &mut Tx<'_>, project: &Project, call: &Call, answers: &Json) -> Result<Application> {
+pub fn insert(
+    tx: &mut Tx<'_>,
+    project: &Project,
+    call: &Call,
+    answers: &Json,
+) -> Result<Application> {
     let (id, now): (ApplicationId, Moment) = (tx.new_id(), tx.now);
     project_door::insert_with_reference(tx, 'A', |conn, reference| {
         diesel::insert_into(applications::table)
@@ -154,7 +194,9 @@ pub fn insert(tx: &mut Tx<'_>, project: &Project, call: &Call, answers: &Json) -
 
 /// Writes an application back, unless it has changed meanwhile.
 pub fn keep(tx: &mut Tx<'_>, application: &Application) -> Result<Application> {
-    let row = applications::table.find(application.id).filter(applications::version.eq(application.version));
+    let row = applications::table
+        .find(application.id)
+        .filter(applications::version.eq(application.version));
     let changed = diesel::update(row)
         .set((
             applications::state.eq(application.state),
@@ -173,7 +215,11 @@ pub fn keep(tx: &mut Tx<'_>, application: &Application) -> Result<Application> {
             applications::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    if changed == 0 { Err(Error::stale()) } else { find(tx.conn, application.id) }
+    if changed == 0 {
+        Err(Error::stale())
+    } else {
+        find(tx.conn, application.id)
+    }
 }
 
 /// The newest application of a project.
@@ -182,5 +228,8 @@ pub fn keep(tx: &mut Tx<'_>, application: &Application) -> Result<Application> {
 /// `not-found` where it has none.
 pub fn of_project(conn: &mut Conn, project: ProjectId) -> Result<Application> {
     let own = applications::table.filter(applications::project_id.eq(project));
-    own.order((applications::created_at.desc(), applications::id.desc())).select(Application::as_select()).first(conn).or_not_found()
+    own.order((applications::created_at.desc(), applications::id.desc()))
+        .select(Application::as_select())
+        .first(conn)
+        .or_not_found()
 }

@@ -74,14 +74,20 @@ async fn identify(app: &App, req: &ServiceRequest) -> Result<Caller> {
         })?)
     };
     let find = app.identify;
-    let caller = app.db.read(move |conn| find(conn, &credentials, now)).await?;
+    let caller = app
+        .db
+        .read(move |conn| find(conn, &credentials, now))
+        .await?;
     caller.ok_or_else(|| Error::refused("token-not-accepted"))
 }
 
 /// True for methods that change something.
 #[must_use]
 pub fn is_writing(method: &Method) -> bool {
-    matches!(*method, Method::POST | Method::PUT | Method::PATCH | Method::DELETE)
+    matches!(
+        *method,
+        Method::POST | Method::PUT | Method::PATCH | Method::DELETE
+    )
 }
 
 /// The text under which a caller's idempotency keys are kept apart from everybody else's.

@@ -94,14 +94,29 @@ pub struct Caller {
 impl Caller {
     #[must_use]
     pub fn nobody() -> Self {
-        Self { actor: Actor::Nobody, session: None, grants: Vec::new(), actions: None, language: None }
+        Self {
+            actor: Actor::Nobody,
+            session: None,
+            grants: Vec::new(),
+            actions: None,
+            language: None,
+        }
     }
 
     /// The program itself, which sees everything.
     #[must_use]
     pub fn system() -> Self {
-        let grants = vec![Grant { role: Role::Admin, scope: Scope::Network }];
-        Self { actor: Actor::System, session: None, grants, actions: None, language: None }
+        let grants = vec![Grant {
+            role: Role::Admin,
+            scope: Scope::Network,
+        }];
+        Self {
+            actor: Actor::System,
+            session: None,
+            grants,
+            actions: None,
+            language: None,
+        }
     }
 
     #[must_use]
@@ -135,18 +150,37 @@ impl Caller {
 
     #[must_use]
     pub fn cohorts(&self, role: Role) -> Vec<Uuid> {
-        self.scopes(role).filter_map(|scope| if let Scope::Cohort { id } = scope { Some(*id) } else { None }).collect()
+        self.scopes(role)
+            .filter_map(|scope| {
+                if let Scope::Cohort { id } = scope {
+                    Some(*id)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     #[must_use]
     pub fn programmes(&self, role: Role) -> Vec<Uuid> {
-        self.scopes(role).filter_map(|scope| if let Scope::Programme { id } = scope { Some(*id) } else { None }).collect()
+        self.scopes(role)
+            .filter_map(|scope| {
+                if let Scope::Programme { id } = scope {
+                    Some(*id)
+                } else {
+                    None
+                }
+            })
+            .collect()
     }
 
     /// Whether the caller has the role for the whole network.
     #[must_use]
     pub fn everywhere(&self, role: Role) -> bool {
-        self.is_admin() || self.scopes(role).any(|scope| matches!(scope, Scope::Network))
+        self.is_admin()
+            || self
+                .scopes(role)
+                .any(|scope| matches!(scope, Scope::Network))
     }
 
     /// The caller's place in a project's team.
@@ -160,6 +194,9 @@ impl Caller {
     }
 
     fn scopes(&self, role: Role) -> impl Iterator<Item = &Scope> {
-        self.grants.iter().filter(move |grant| grant.role == role).map(|grant| &grant.scope)
+        self.grants
+            .iter()
+            .filter(move |grant| grant.role == role)
+            .map(|grant| &grant.scope)
     }
 }

@@ -46,8 +46,11 @@ impl Passwords {
         let decoy = self.decoy.clone();
         self.off_thread(move || {
             let against = stored.as_deref().unwrap_or(&decoy);
-            let parsed = PasswordHash::new(against).map_err(|e| anyhow::anyhow!("stored hash: {e}"))?;
-            let right = Argon2::default().verify_password(password.as_bytes(), &parsed).is_ok();
+            let parsed =
+                PasswordHash::new(against).map_err(|e| anyhow::anyhow!("stored hash: {e}"))?;
+            let right = Argon2::default()
+                .verify_password(password.as_bytes(), &parsed)
+                .is_ok();
             Ok(right && stored.is_some())
         })
         .await
@@ -59,12 +62,16 @@ impl Passwords {
     ) -> Result<T> {
         let _place = self.waiting.try_acquire().map_err(|_| Error::busy())?;
         let _turn = self.hashing.acquire().await.map_err(|_| Error::busy())?;
-        let done = tokio::task::spawn_blocking(work).await.map_err(anyhow::Error::from)?;
+        let done = tokio::task::spawn_blocking(work)
+            .await
+            .map_err(anyhow::Error::from)?;
         Ok(done?)
     }
 }
 
 fn hash(password: &str) -> anyhow::Result<String> {
-    let hash = Argon2::default().hash_password(password.as_bytes()).map_err(|e| anyhow::anyhow!("hashing: {e}"))?;
+    let hash = Argon2::default()
+        .hash_password(password.as_bytes())
+        .map_err(|e| anyhow::anyhow!("hashing: {e}"))?;
     Ok(hash.to_string())
 }

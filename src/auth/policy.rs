@@ -21,17 +21,35 @@ enum Who {
 }
 
 /// Anyone, signed in or not.
-pub const PUBLIC: Policy = Policy { name: "public", who: Who::Anyone, key_action: None };
+pub const PUBLIC: Policy = Policy {
+    name: "public",
+    who: Who::Anyone,
+    key_action: None,
+};
 /// Anyone whose mailbox is proven. Rows still depend on the caller's grants.
-pub const SIGNED_IN: Policy = Policy { name: "signed-in", who: Who::SignedIn, key_action: None };
+pub const SIGNED_IN: Policy = Policy {
+    name: "signed-in",
+    who: Who::SignedIn,
+    key_action: None,
+};
 /// Signed in, or a key that may read projects and what belongs to them.
-pub const READ_PROJECTS: Policy =
-    Policy { name: "read-projects", who: Who::SignedIn, key_action: Some("read:projects") };
+pub const READ_PROJECTS: Policy = Policy {
+    name: "read-projects",
+    who: Who::SignedIn,
+    key_action: Some("read:projects"),
+};
 /// Those who run the network.
-pub const STAFF: Policy =
-    Policy { name: "staff", who: Who::AnyOf(&[Role::Admin, Role::Coordinator]), key_action: None };
+pub const STAFF: Policy = Policy {
+    name: "staff",
+    who: Who::AnyOf(&[Role::Admin, Role::Coordinator]),
+    key_action: None,
+};
 /// Those who configure the network.
-pub const ADMIN: Policy = Policy { name: "admin", who: Who::AnyOf(&[Role::Admin]), key_action: None };
+pub const ADMIN: Policy = Policy {
+    name: "admin",
+    who: Who::AnyOf(&[Role::Admin]),
+    key_action: None,
+};
 /// Those who read figures.
 pub const DASHBOARDS: Policy = Policy {
     name: "dashboards",
@@ -39,10 +57,22 @@ pub const DASHBOARDS: Policy = Policy {
     key_action: Some("read:dashboards"),
 };
 /// The ledger, in the caller's scope.
-pub const EVENTS: Policy = Policy { name: "events", who: Who::SignedIn, key_action: Some("read:events") };
+pub const EVENTS: Policy = Policy {
+    name: "events",
+    who: Who::SignedIn,
+    key_action: Some("read:events"),
+};
 
 /// Every policy, for the documents and the tests.
-pub const ALL: &[Policy] = &[PUBLIC, SIGNED_IN, READ_PROJECTS, STAFF, ADMIN, DASHBOARDS, EVENTS];
+pub const ALL: &[Policy] = &[
+    PUBLIC,
+    SIGNED_IN,
+    READ_PROJECTS,
+    STAFF,
+    ADMIN,
+    DASHBOARDS,
+    EVENTS,
+];
 
 /// What API keys can be allowed to do.
 pub const KEY_ACTIONS: &[&str] = &["read:projects", "read:dashboards", "read:events"];
@@ -68,7 +98,9 @@ impl Policy {
             return Err(Error::refused("sign-in-needed"));
         }
         if let Some(actions) = &caller.actions
-            && !self.key_action.is_some_and(|needed| actions.iter().any(|action| action == needed))
+            && !self
+                .key_action
+                .is_some_and(|needed| actions.iter().any(|action| action == needed))
         {
             return Err(Error::refused("not-allowed"));
         }
@@ -76,6 +108,10 @@ impl Policy {
             Who::Anyone | Who::SignedIn => true,
             Who::AnyOf(roles) => roles.iter().any(|role| caller.has(*role)),
         };
-        if allowed { Ok(()) } else { Err(Error::refused("not-allowed")) }
+        if allowed {
+            Ok(())
+        } else {
+            Err(Error::refused("not-allowed"))
+        }
     }
 }

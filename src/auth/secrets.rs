@@ -14,7 +14,9 @@ pub struct Secrets {
 impl Secrets {
     #[must_use]
     pub fn new(secret: &str) -> Self {
-        Self { root: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()) }
+        Self {
+            root: hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()),
+        }
     }
 
     /// A key for one purpose.
@@ -67,7 +69,9 @@ impl Secrets {
     /// When it was not sealed with this secret for this purpose.
     pub fn open(&self, sealed: &str, bound_to: &str) -> anyhow::Result<String> {
         let bytes = URL_SAFE_NO_PAD.decode(sealed)?;
-        let (nonce, rest) = bytes.split_at_checked(12).ok_or_else(|| anyhow::anyhow!("too short to be sealed"))?;
+        let (nonce, rest) = bytes
+            .split_at_checked(12)
+            .ok_or_else(|| anyhow::anyhow!("too short to be sealed"))?;
         let nonce = aws_lc_rs::aead::Nonce::try_assume_unique_for_key(nonce)
             .map_err(|_| anyhow::anyhow!("opening failed"))?;
         let mut rest = rest.to_vec();
@@ -79,7 +83,8 @@ impl Secrets {
     }
 
     fn sealing_key(&self) -> anyhow::Result<RandomizedNonceKey> {
-        RandomizedNonceKey::new(&AES_256_GCM, &self.key("seal")).map_err(|_| anyhow::anyhow!("no sealing key"))
+        RandomizedNonceKey::new(&AES_256_GCM, &self.key("seal"))
+            .map_err(|_| anyhow::anyhow!("no sealing key"))
     }
 }
 
@@ -95,10 +100,13 @@ pub fn new_token(chance: &dyn crate::clock::Chance) -> String {
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    digest::digest(&digest::SHA256, bytes).as_ref().iter().fold(String::with_capacity(64), |mut hex, byte| {
-        let _ = write!(hex, "{byte:02x}");
-        hex
-    })
+    digest::digest(&digest::SHA256, bytes).as_ref().iter().fold(
+        String::with_capacity(64),
+        |mut hex, byte| {
+            let _ = write!(hex, "{byte:02x}");
+            hex
+        },
+    )
 }
 
 #[cfg(test)]
@@ -112,7 +120,10 @@ mod tests {
         let code = secrets.one_time_code("verify", id);
         assert_eq!(secrets.read_one_time_code("verify", &code), Some(id));
         assert_eq!(secrets.read_one_time_code("reset", &code), None);
-        assert_eq!(Secrets::new("another").read_one_time_code("verify", &code), None);
+        assert_eq!(
+            Secrets::new("another").read_one_time_code("verify", &code),
+            None
+        );
         for at in 0..code.len() {
             let mut bent = code.clone().into_bytes();
             bent[at] = if bent[at] == b'A' { b'B' } else { b'A' };

@@ -96,7 +96,8 @@ impl Tokens {
         if token.len() > LONGEST {
             return Err(Bad::Forged);
         }
-        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation).map_err(|_| Bad::Forged)?;
+        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+            .map_err(|_| Bad::Forged)?;
         let now = now.utc().timestamp();
         if data.header.typ.as_deref() != Some(KIND) || data.claims.iat > now + LEEWAY {
             return Err(Bad::Forged);
@@ -104,7 +105,10 @@ impl Tokens {
         if data.claims.exp + LEEWAY <= now {
             return Err(Bad::Expired);
         }
-        Ok(Access { account: AccountId(data.claims.sub), session: SessionId(data.claims.sid) })
+        Ok(Access {
+            account: AccountId(data.claims.sub),
+            session: SessionId(data.claims.sid),
+        })
     }
 }
 
@@ -119,17 +123,35 @@ mod tests {
     #[test]
     fn only_our_own_unexpired_access_tokens_are_read() {
         let tokens = Tokens::new(&Secrets::new("0123456789abcdef0123456789abcdef"), 15);
-        let access = Access { account: AccountId(Uuid::from_u128(1)), session: SessionId(Uuid::from_u128(2)) };
-        let token = tokens.issue(access, Uuid::from_u128(3), moment(1_000)).unwrap();
+        let access = Access {
+            account: AccountId(Uuid::from_u128(1)),
+            session: SessionId(Uuid::from_u128(2)),
+        };
+        let token = tokens
+            .issue(access, Uuid::from_u128(3), moment(1_000))
+            .unwrap();
         assert_eq!(tokens.read(&token, moment(1_000)), Ok(access));
-        assert_eq!(tokens.read(&token, moment(1_000 + 900 + LEEWAY - 1)), Ok(access));
-        assert_eq!(tokens.read(&token, moment(1_000 + 900 + LEEWAY)), Err(Bad::Expired));
-        assert_eq!(tokens.read(&token, moment(900)), Err(Bad::Forged), "from the future");
+        assert_eq!(
+            tokens.read(&token, moment(1_000 + 900 + LEEWAY - 1)),
+            Ok(access)
+        );
+        assert_eq!(
+            tokens.read(&token, moment(1_000 + 900 + LEEWAY)),
+            Err(Bad::Expired)
+        );
+        assert_eq!(
+            tokens.read(&token, moment(900)),
+            Err(Bad::Forged),
+            "from the future"
+        );
         let other = Tokens::new(&Secrets::new("another secret, another secret, 42"), 15);
         assert_eq!(other.read(&token, moment(1_000)), Err(Bad::Forged));
         let mut parts: Vec<_> = token.split('.').map(str::to_owned).collect();
         parts[2] = String::new();
-        assert_eq!(tokens.read(&parts.join("."), moment(1_000)), Err(Bad::Forged));
+        assert_eq!(
+            tokens.read(&parts.join("."), moment(1_000)),
+            Err(Bad::Forged)
+        );
         for junk in ["", ".", "..", "a.b.c", &"x".repeat(1_000_000)] {
             assert_eq!(tokens.read(junk, moment(1_000)), Err(Bad::Forged));
         }
@@ -150,6 +172,10 @@ mod tests {
         };
         let key = EncodingKey::from_secret(&secrets.key("access-token"));
         let token = jsonwebtoken::encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
-        assert_eq!(tokens.read(&token, moment(1_000)), Err(Bad::Forged), "typ is JWT");
+        assert_eq!(
+            tokens.read(&token, moment(1_000)),
+            Err(Bad::Forged),
+            "typ is JWT"
+        );
     }
 }

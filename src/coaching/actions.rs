@@ -10,7 +10,10 @@ use crate::auth::{AccountId, Caller, Role, Scope};
 use crate::error::{Error, Result};
 use crate::events::{self, Fact};
 use crate::network::Pillar;
-use crate::projects::{self, Assignment, AssignmentId, AssignmentKind, AssignmentRole, Course, Project, ProjectId, may_manage};
+use crate::projects::{
+    self, Assignment, AssignmentId, AssignmentKind, AssignmentRole, Course, Project, ProjectId,
+    may_manage,
+};
 
 /// Assigns a person whom a coordinator chose.
 ///
@@ -38,17 +41,33 @@ pub fn assign(
 }
 
 /// Somebody is assigned as what they are granted: coaches anywhere in their scope, coordinators in their regions.
-fn may_be_assigned(tx: &mut Tx<'_>, account: AccountId, role: AssignmentRole, project: &Project) -> Result<bool> {
+fn may_be_assigned(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    role: AssignmentRole,
+    project: &Project,
+) -> Result<bool> {
     let person = accounts::find(tx.conn, account).map_err(|_| Refusal::NoSuchRole)?;
     let grants = accounts::grants_at(tx.conn, account, tx.now)?;
-    let them = Caller { grants, ..Caller::nobody() };
+    let them = Caller {
+        grants,
+        ..Caller::nobody()
+    };
     let needed = match role {
         AssignmentRole::Coach => Role::Coach,
         AssignmentRole::Coordinator => Role::Coordinator,
     };
-    let here = project.region.as_ref().is_some_and(|region| them.regions(needed).contains(region));
-    let in_cohort = project.cohort_id.is_some_and(|cohort| them.cohorts(needed).contains(&cohort.0));
-    let anywhere = them.grants.iter().any(|grant| grant.role == needed && grant.scope == Scope::Network);
+    let here = project
+        .region
+        .as_ref()
+        .is_some_and(|region| them.regions(needed).contains(region));
+    let in_cohort = project
+        .cohort_id
+        .is_some_and(|cohort| them.cohorts(needed).contains(&cohort.0));
+    let anywhere = them
+        .grants
+        .iter()
+        .any(|grant| grant.role == needed && grant.scope == Scope::Network);
     Ok(person.is_active() && (here || in_cohort || anywhere))
 }
 
@@ -68,9 +87,14 @@ pub fn unassign(tx: &mut Tx<'_>, project: ProjectId, id: AssignmentId) -> Result
 /// # Errors
 /// The database's.
 pub fn attach_coordinator(tx: &mut Tx<'_>, project: &Project) -> Result<()> {
-    let Some(region) = project.region.clone() else { return Ok(()) };
+    let Some(region) = project.region.clone() else {
+        return Ok(());
+    };
     let open = projects::open_assignments(tx.conn, project.id)?;
-    if open.iter().any(|one| one.role == AssignmentRole::Coordinator) {
+    if open
+        .iter()
+        .any(|one| one.role == AssignmentRole::Coordinator)
+    {
         return Ok(());
     }
     let scope = Scope::Region { region };
@@ -84,7 +108,9 @@ pub fn attach_coordinator(tx: &mut Tx<'_>, project: &Project) -> Result<()> {
     }
     if let Some((_, coordinator)) = least {
         let (role, kind) = (AssignmentRole::Coordinator, AssignmentKind::Lead);
-        if let Some(assignment) = projects::add_assignment(tx, project.id, coordinator, role, kind, None)? {
+        if let Some(assignment) =
+            projects::add_assignment(tx, project.id, coordinator, role, kind, None)?
+        {
             record(tx, "assignment.attached", project, &assignment)?;
         }
     }
@@ -95,11 +121,24 @@ pub fn attach_coordinator(tx: &mut Tx<'_>, project: &Project) -> Result<()> {
 ///
 /// # Errors
 /// The database's.
-pub fn end_bound(tx: &mut Tx<'_>, project: &Project, left: Pillar, all_coaches: bool) -> Result<()> {
+pub fn end_bound(
+    tx: &mut Tx<'_>,
+    project: &Project,
+    left: Pillar,
+    all_coaches: bool,
+) -> Result<()> {
     for one in projects::open_assignments(tx.conn, project.id)? {
         let bound = one.pillar == Some(left);
         if bound || (all_coaches && one.role == AssignmentRole::Coach) {
-            projects::close_assignment(tx, one.id, if bound { "pillar-left" } else { "journey-ended" })?;
+            projects::close_assignment(
+                tx,
+                one.id,
+                if bound {
+                    "pillar-left"
+                } else {
+                    "journey-ended"
+                },
+            )?;
             record(tx, "assignment.closed", project, &one)?;
         }
     }
@@ -113,22 +152,39 @@ pub fn end_bound(tx: &mut Tx<'_>, project: &Project, left: Pillar, all_coaches: 
 pub fn write_update(tx: &mut Tx<'_>, id: ProjectId, new: &NewUpdate) -> Result<Update> {
     let project = projects::lock(tx.conn, tx.caller, id)?;
     let open = projects::open_assignments(tx.conn, id)?;
-    let role = author_role(tx.caller, &project, &open).ok_or_else(|| Error::refused("not-allowed"))?;
-    let author = tx.caller.account().ok_or_else(|| Error::refused("not-allowed"))?;
+    let role =
+        author_role(tx.caller, &project, &open).ok_or_else(|| Error::refused("not-allowed"))?;
+    let author = tx
+        .caller
+        .account()
+        .ok_or_else(|| Error::refused("not-allowed"))?;
     let update = store::insert(tx, &project, author, role, new)?;
-    let course = Course { quiet_since: Some(tx.now), last_confidence: Some(new.confidence), ..project.course() };
+    let course = Course {
+        quiet_since: Some(tx.now),
+        last_confidence: Some(new.confidence),
+        ..project.course()
+    };
     projects::keep_course(tx, &project, &course)?;
-    let data = json!({ "update_id": update.id, "confidence": update.confidence, "author_role": role });
-    let fact = Fact::new("update.written", "project", id.0).within(id.0, project.region.as_deref()).data(data);
+    let data =
+        json!({ "update_id": update.id, "confidence": update.confidence, "author_role": role });
+    let fact = Fact::new("update.written", "project", id.0)
+        .within(id.0, project.region.as_deref())
+        .data(data);
     events::record(tx, fact)?;
     Ok(update)
 }
 
-fn record(tx: &mut Tx<'_>, kind: &'static str, project: &Project, assignment: &Assignment) -> Result<()> {
+fn record(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    project: &Project,
+    assignment: &Assignment,
+) -> Result<()> {
     let data = json!({
         "assignment_id": assignment.id, "account_id": assignment.account_id,
         "role": assignment.role, "assignment_kind": assignment.kind,
     });
-    let fact = Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
+    let fact =
+        Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
     events::record(tx, fact.data(data)).map(|_| ())
 }

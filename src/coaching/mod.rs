@@ -11,5 +11,9 @@ pub use store::count_coach_updates;
 
 use crate::app::Slice;
 
-pub const SLICE: Slice =
-    Slice { name: "coaching", routes: routes::register, jobs: &[], codes: model::Refusal::CODES };
+pub const SLICE: Slice = Slice {
+    name: "coaching",
+    routes: routes::register,
+    jobs: &[],
+    codes: model::Refusal::CODES,
+};

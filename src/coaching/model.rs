@@ -6,7 +6,9 @@ use crate::auth::{AccountId, Caller};
 use crate::db::Moment;
 use crate::db::schema::updates;
 use crate::network::Pillar;
-use crate::projects::{Assignment, AssignmentRole, Confidence, Project, ProjectId, may_manage, may_represent};
+use crate::projects::{
+    Assignment, AssignmentRole, Confidence, Project, ProjectId, may_manage, may_represent,
+};
 
 crate::ids! {
     /// One progress report.
@@ -63,7 +65,10 @@ crate::refusals! {
 #[must_use]
 pub fn author_role(caller: &Caller, project: &Project, open: &[Assignment]) -> Option<AuthorRole> {
     let me = caller.account()?;
-    let mine = |role| open.iter().any(|one| one.account_id == me && one.role == role);
+    let mine = |role| {
+        open.iter()
+            .any(|one| one.account_id == me && one.role == role)
+    };
     if mine(AssignmentRole::Coach) {
         Some(AuthorRole::Coach)
     } else if may_represent(caller, project.id) {

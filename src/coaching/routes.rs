@@ -15,7 +15,9 @@ use crate::error::Result;
 use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::network::Pillar;
-use crate::projects::{self, Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, ProjectId};
+use crate::projects::{
+    self, Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, ProjectId,
+};
 
 pub fn register(routes: &mut Routes<'_>) {
     routes.add(list_assignments, policy::READ_PROJECTS);
@@ -59,26 +61,78 @@ struct AssignmentOut {
 impl AssignmentOut {
     fn load(conn: &mut Conn, row: Assignment) -> Result<Self> {
         let name = accounts::find(conn, row.account_id)?.name;
-        let Assignment { id, project_id, account_id, role, kind, pillar, started_at, ended_at, end_reason, updated_at, .. } = row;
-        Ok(Self { id, project_id, account_id, name, role, kind, pillar, started_at, ended_at, end_reason, updated_at })
+        let Assignment {
+            id,
+            project_id,
+            account_id,
+            role,
+            kind,
+            pillar,
+            started_at,
+            ended_at,
+            end_reason,
+            updated_at,
+            ..
+        } = row;
+        Ok(Self {
+            id,
+            project_id,
+            account_id,
+            name,
+            role,
+            kind,
+            pillar,
+            started_at,
+            ended_at,
+            end_reason,
+            updated_at,
+        })
     }
 }
 
 /// Who works and worked for a project.
 #[utoipa::path(tag = "coaching", params(("id" = ProjectId, Path), ListOfProject), responses((status = 200, body = Page<AssignmentOut>)))]
 #[get("/v1/projects/{id}/assignments")]
-async fn list_assignments(ctx: Ctx, id: Path<ProjectId>, query: Query<ListOfProject>) -> Result<HttpResponse> {
-    let Query(ListOfProject { updated_since, limit, cursor, sort, format }) = query;
+async fn list_assignments(
+    ctx: Ctx,
+    id: Path<ProjectId>,
+    query: Query<ListOfProject>,
+) -> Result<HttpResponse> {
+    let Query(ListOfProject {
+        updated_since,
+        limit,
+        cursor,
+        sort,
+        format,
+    }) = query;
     let sorts = ["-started_at", "started_at", "-updated_at", "updated_at"];
-    let keyset = Keyset::new(ctx.request(), &Paging { limit, cursor, sort, format }, &sorts)?;
+    let keyset = Keyset::new(
+        ctx.request(),
+        &Paging {
+            limit,
+            cursor,
+            sort,
+            format,
+        },
+        &sorts,
+    )?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
     let found = ctx.read(move |conn, caller| {
         projects::one(conn, caller, id)?;
         let rows = projects::assignments(conn, id, updated_since, &wanted)?;
-        rows.into_iter().map(|row| AssignmentOut::load(conn, row)).collect::<Result<Vec<_>>>()
+        rows.into_iter()
+            .map(|row| AssignmentOut::load(conn, row))
+            .collect::<Result<Vec<_>>>()
     });
     let key = |out: &AssignmentOut, by: &str| {
-        (if by == "updated_at" { out.updated_at.write() } else { out.started_at.write() }, out.id.0)
+        (
+            if by == "updated_at" {
+                out.updated_at.write()
+            } else {
+                out.started_at.write()
+            },
+            out.id.0,
+        )
     };
     page::answer(&ctx, &keyset.page(found.await?, key), format)
 }
@@ -97,7 +151,15 @@ struct AssignPerson {
 #[utoipa::path(tag = "coaching", params(("id" = ProjectId, Path)), request_body = AssignPerson, responses((status = 201, body = AssignmentOut)))]
 #[post("/v1/projects/{id}/assignments")]
 async fn assign_person(ctx: Ctx, id: Path<ProjectId>, body: Valid<AssignPerson>) -> Result<Reply> {
-    let (id, Valid(AssignPerson { account_id, role, kind, pillar })) = (id.into_inner(), body);
+    let (
+        id,
+        Valid(AssignPerson {
+            account_id,
+            role,
+            kind,
+            pillar,
+        }),
+    ) = (id.into_inner(), body);
     ctx.write(move |tx| {
         let assignment = actions::assign(tx, id, account_id, role, kind, pillar)?;
         let location = format!("/v1/projects/{id}/assignments/{}", assignment.id);
@@ -136,22 +198,67 @@ struct UpdateOut {
 impl UpdateOut {
     fn load(conn: &mut Conn, update: Update) -> Result<Self> {
         let author = accounts::find(conn, update.author_id)?.name;
-        let Update { id, project_id, pillar, author_id, author_role, note, confidence, blockers, next_step, created_at, .. } = update;
-        Ok(Self { id, project_id, pillar, author_id, author, author_role, note, confidence, blockers, next_step, created_at })
+        let Update {
+            id,
+            project_id,
+            pillar,
+            author_id,
+            author_role,
+            note,
+            confidence,
+            blockers,
+            next_step,
+            created_at,
+            ..
+        } = update;
+        Ok(Self {
+            id,
+            project_id,
+            pillar,
+            author_id,
+            author,
+            author_role,
+            note,
+            confidence,
+            blockers,
+            next_step,
+            created_at,
+        })
     }
 }
 
 /// The progress reports of a project.
 #[utoipa::path(tag = "coaching", params(("id" = ProjectId, Path), ListOfProject), responses((status = 200, body = Page<UpdateOut>)))]
 #[get("/v1/projects/{id}/updates")]
-async fn list_updates(ctx: Ctx, id: Path<ProjectId>, query: Query<ListOfProject>) -> Result<HttpResponse> {
-    let Query(ListOfProject { updated_since, limit, cursor, sort, format }) = query;
-    let keyset = Keyset::new(ctx.request(), &Paging { limit, cursor, sort, format }, &["-created_at", "created_at"])?;
+async fn list_updates(
+    ctx: Ctx,
+    id: Path<ProjectId>,
+    query: Query<ListOfProject>,
+) -> Result<HttpResponse> {
+    let Query(ListOfProject {
+        updated_since,
+        limit,
+        cursor,
+        sort,
+        format,
+    }) = query;
+    let keyset = Keyset::new(
+        ctx.request(),
+        &Paging {
+            limit,
+            cursor,
+            sort,
+            format,
+        },
+        &["-created_at", "created_at"],
+    )?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
     let found = ctx.read(move |conn, caller| {
         projects::one(conn, caller, id)?;
         let rows = store::list(conn, id, updated_since, &wanted)?;
-        rows.into_iter().map(|row| UpdateOut::load(conn, row)).collect::<Result<Vec<_>>>()
+        rows.into_iter()
+            .map(|row| UpdateOut::load(conn, row))
+            .collect::<Result<Vec<_>>>()
     });
     let key = |out: &UpdateOut, _: &str| (out.created_at.write(), out.id.0);
     page::answer(&ctx, &keyset.page(found.await?, key), format)
@@ -173,8 +280,21 @@ struct WriteUpdate {
 #[utoipa::path(tag = "coaching", params(("id" = ProjectId, Path)), request_body = WriteUpdate, responses((status = 201, body = UpdateOut)))]
 #[post("/v1/projects/{id}/updates")]
 async fn write_update(ctx: Ctx, id: Path<ProjectId>, body: Valid<WriteUpdate>) -> Result<Reply> {
-    let (id, Valid(WriteUpdate { note, confidence, blockers, next_step })) = (id.into_inner(), body);
-    let new = NewUpdate { note, confidence, blockers, next_step };
+    let (
+        id,
+        Valid(WriteUpdate {
+            note,
+            confidence,
+            blockers,
+            next_step,
+        }),
+    ) = (id.into_inner(), body);
+    let new = NewUpdate {
+        note,
+        confidence,
+        blockers,
+        next_step,
+    };
     ctx.write(move |tx| {
         let update = actions::write_update(tx, id, &new)?;
         let location = format!("/v1/projects/{id}/updates/{}", update.id);

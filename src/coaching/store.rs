@@ -12,7 +12,13 @@ use crate::error::{OrNotFound, Result};
 use crate::http::Keyset;
 use crate::projects::{Project, ProjectId};
 
-pub fn insert(tx: &mut Tx<'_>, project: &Project, author: AccountId, role: AuthorRole, new: &NewUpdate) -> Result<Update> {
+pub fn insert(
+    tx: &mut Tx<'_>,
+    project: &Project,
+    author: AccountId,
+    role: AuthorRole,
+    new: &NewUpdate,
+) -> Result<Update> {
     let id: UpdateId = tx.new_id();
     diesel::insert_into(updates::table)
         .values((
@@ -29,11 +35,22 @@ pub fn insert(tx: &mut Tx<'_>, project: &Project, author: AccountId, role: Autho
             updates::created_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    updates::table.find(id).select(Update::as_select()).get_result(tx.conn).or_not_found()
+    updates::table
+        .find(id)
+        .select(Update::as_select())
+        .get_result(tx.conn)
+        .or_not_found()
 }
 
-pub fn list(conn: &mut Conn, project: ProjectId, updated_since: Option<Moment>, keyset: &Keyset) -> Result<Vec<Update>> {
-    let mut query = updates::table.filter(updates::project_id.eq(project)).into_boxed();
+pub fn list(
+    conn: &mut Conn,
+    project: ProjectId,
+    updated_since: Option<Moment>,
+    keyset: &Keyset,
+) -> Result<Vec<Update>> {
+    let mut query = updates::table
+        .filter(updates::project_id.eq(project))
+        .into_boxed();
     if let Some(since) = updated_since {
         query = query.filter(updates::created_at.ge(since));
     }
@@ -46,6 +63,8 @@ pub fn list(conn: &mut Conn, project: ProjectId, updated_since: Option<Moment>, 
 /// # Errors
 /// The database's.
 pub fn count_coach_updates(conn: &mut Conn, stay: Uuid) -> Result<i64> {
-    let by_coaches = updates::table.filter(updates::stay_id.eq(StayRef(stay))).filter(updates::author_role.eq(AuthorRole::Coach));
+    let by_coaches = updates::table
+        .filter(updates::stay_id.eq(StayRef(stay)))
+        .filter(updates::author_role.eq(AuthorRole::Coach));
     Ok(by_coaches.count().get_result(conn)?)
 }

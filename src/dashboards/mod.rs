@@ -6,4 +6,9 @@ mod store;
 
 use crate::app::Slice;
 
-pub const SLICE: Slice = Slice { name: "dashboards", routes: routes::register, jobs: &[], codes: &[] };
+pub const SLICE: Slice = Slice {
+    name: "dashboards",
+    routes: routes::register,
+    jobs: &[],
+    codes: &[],
+};

@@ -105,7 +105,7 @@ pub struct FunnelRow {
     pub left_forward: Option<i64>,
     /// Exited while in it.
     pub stopped: Option<i64>,
-    /// left_forward / entered; null where nobody entered.
+    /// `left_forward` / `entered`; null where nobody entered.
     pub conversion: Option<f64>,
     pub suppressed: bool,
 }
@@ -182,7 +182,11 @@ struct Cells {
 
 impl Cells {
     fn show(&self, key: &str) -> Option<i64> {
-        if self.hidden.contains(key) { None } else { self.values.get(key).copied() }
+        if self.hidden.contains(key) {
+            None
+        } else {
+            self.values.get(key).copied()
+        }
     }
 
     fn hides_any(&self, keys: &[&str]) -> bool {
@@ -194,12 +198,20 @@ impl Cells {
 /// one are shown, the one could be worked out, so another is hidden with it.
 fn suppress(values: BTreeMap<Key, i64>, sums: &[Vec<Key>], threshold: Option<i64>) -> Cells {
     let mut hidden = std::collections::BTreeSet::new();
-    let Some(threshold) = threshold else { return Cells { values, hidden } };
-    hidden.extend(values.iter().filter(|(_, count)| (1..=threshold).contains(*count)).map(|(key, _)| key.clone()));
+    let Some(threshold) = threshold else {
+        return Cells { values, hidden };
+    };
+    hidden.extend(
+        values
+            .iter()
+            .filter(|(_, count)| (1..=threshold).contains(*count))
+            .map(|(key, _)| key.clone()),
+    );
     loop {
         let before = hidden.len();
         for sum in sums {
-            let (out, shown): (Vec<&Key>, Vec<&Key>) = sum.iter().partition(|key| hidden.contains(*key));
+            let (out, shown): (Vec<&Key>, Vec<&Key>) =
+                sum.iter().partition(|key| hidden.contains(*key));
             if out.len() == 1 {
                 // The smallest count that is not nothing is the least loss; nothing itself is the last resort.
                 let next = shown.into_iter().min_by_key(|key| match values.get(*key) {
@@ -215,50 +227,117 @@ fn suppress(values: BTreeMap<Key, i64>, sums: &[Vec<Key>], threshold: Option<i64
     }
 }
 
-/// The counts that can be worked out from one another. `rest` counts are not shown, but they complete the sums.
-fn counts(figures: &Figures) -> (BTreeMap<Key, i64>, Vec<Vec<Key>>) {
-    let mut values = BTreeMap::new();
-    let mut sums: Vec<Vec<Key>> = Vec::new();
-    let state = |state: State| figures.states.get(&state).copied().unwrap_or(0);
-    let mut all = vec!["projects".to_owned()];
-    values.insert("projects".to_owned(), figures.states.values().sum());
-    for one in [State::Active, State::OnHold, State::Exited, State::Graduated] {
-        values.insert(one.to_string(), state(one));
-        all.push(one.to_string());
+/// Counts, and the sums in which they stand; of each sum's counts any one can be worked out from the others.
+#[derive(Default)]
+struct Counts {
+    values: BTreeMap<Key, i64>,
+    sums: Vec<Vec<Key>>,
+}
+
+impl Counts {
+    /// Adds counts that make up a sum with `whole`.
+    fn sum(&mut self, whole: &str, parts: Vec<(Key, i64)>) {
+        let mut keys = vec![whole.to_owned()];
+        keys.extend(parts.iter().map(|(key, _)| key.clone()));
+        self.values.extend(parts);
+        self.sums.push(keys);
     }
-    sums.push(all);
-    let (mut active, mut held, mut exited) = (vec!["active".to_owned()], vec!["on_hold".to_owned()], vec!["exits".to_owned()]);
+
+    /// Notes that counts which are there already make up `whole`.
+    fn also(&mut self, whole: &str, parts: impl Iterator<Item = Key>) {
+        self.sums
+            .push(std::iter::once(whole.to_owned()).chain(parts).collect());
+    }
+}
+
+/// The counts that can be worked out from one another. Those named `rest` or `not` are shown nowhere, but they
+/// complete the sums.
+fn counts(figures: &Figures) -> Counts {
+    let mut counts = Counts::default();
+    let state = |state: State| {
+        (
+            state.to_string(),
+            figures.states.get(&state).copied().unwrap_or(0),
+        )
+    };
+    counts
+        .values
+        .insert("projects".into(), figures.states.values().sum());
+    counts.sum(
+        "projects",
+        [
+            State::Active,
+            State::OnHold,
+            State::Exited,
+            State::Graduated,
+        ]
+        .map(state)
+        .to_vec(),
+    );
     for pillar in Pillar::ALL {
-        let flow = figures.funnel.get(pillar).copied().unwrap_or_default();
-        let rest = flow.entered - flow.now - flow.on_hold - flow.left_forward - flow.stopped;
-        let row = [("entered", flow.entered), ("now", flow.now), ("on_hold", flow.on_hold), ("left_forward", flow.left_forward), ("stopped", flow.stopped), ("rest", rest.max(0))];
-        values.extend(row.iter().map(|(name, count)| (format!("{pillar}.{name}"), *count)));
-        sums.push(row.iter().map(|(name, _)| format!("{pillar}.{name}")).collect());
-        active.push(format!("{pillar}.now"));
-        held.push(format!("{pillar}.on_hold"));
-        exited.push(format!("{pillar}.stopped"));
-        let of_pillar = figures.exits.iter().filter(|(_, at, _)| at == pillar);
-        sums.push(of_pillar.map(|(reason, at, _)| format!("exit.{reason}.{at}")).chain([format!("{pillar}.stopped")]).collect());
+        flow_counts(&mut counts, figures, *pillar);
     }
-    values.insert("exits".to_owned(), figures.exits.iter().map(|(_, _, count)| count).sum());
-    values.extend(figures.exits.iter().map(|(reason, pillar, count)| (format!("exit.{reason}.{pillar}"), *count)));
-    sums.extend([active, held, exited]);
-    sums.push(vec!["exits".to_owned(), "exited".to_owned()]);
-    sums.push(vec!["graduated".to_owned(), "scale.left_forward".to_owned()]);
-    risk_counts(figures, &mut values, &mut sums);
-    selection_counts(figures, &mut values, &mut sums);
-    (values, sums)
+    let each = |name: &'static str| {
+        Pillar::ALL
+            .iter()
+            .map(move |pillar| format!("{pillar}.{name}"))
+    };
+    counts.also("active", each("now"));
+    counts.also("on_hold", each("on_hold"));
+    counts.values.insert(
+        "exits".into(),
+        figures.exits.iter().map(|(_, _, count)| count).sum(),
+    );
+    counts.also("exits", each("stopped"));
+    counts.also("exits", std::iter::once("exited".to_owned()));
+    counts.also(
+        "graduated",
+        std::iter::once("scale.left_forward".to_owned()),
+    );
+    risk_counts(figures, &mut counts.values, &mut counts.sums);
+    selection_counts(figures, &mut counts.values, &mut counts.sums);
+    counts
+}
+
+fn flow_counts(counts: &mut Counts, figures: &Figures, pillar: Pillar) {
+    let flow = figures.funnel.get(&pillar).copied().unwrap_or_default();
+    let rest = flow.entered - flow.now - flow.on_hold - flow.left_forward - flow.stopped;
+    let parts = [
+        ("now", flow.now),
+        ("on_hold", flow.on_hold),
+        ("left_forward", flow.left_forward),
+        ("stopped", flow.stopped),
+        ("rest", rest.max(0)),
+    ];
+    counts
+        .values
+        .insert(format!("{pillar}.entered"), flow.entered);
+    let parts = parts.map(|(name, count)| (format!("{pillar}.{name}"), count));
+    counts.sum(&format!("{pillar}.entered"), parts.to_vec());
+    let here = figures.exits.iter().filter(|(_, at, _)| *at == pillar);
+    let here = here.map(|(reason, at, count)| (format!("exit.{reason}.{at}"), *count));
+    counts.sum(&format!("{pillar}.stopped"), here.collect());
 }
 
 fn risk_counts(figures: &Figures, values: &mut BTreeMap<Key, i64>, sums: &mut Vec<Vec<Key>>) {
     let active = figures.states.get(&State::Active).copied().unwrap_or(0);
     let risks = figures.risks;
-    let causes = [("no_update", risks.no_update), ("milestone_overdue", risks.milestone_overdue), ("past_target", risks.past_target), ("confidence_red", risks.confidence_red), ("projects", risks.projects)];
+    let causes = [
+        ("no_update", risks.no_update),
+        ("milestone_overdue", risks.milestone_overdue),
+        ("past_target", risks.past_target),
+        ("confidence_red", risks.confidence_red),
+        ("projects", risks.projects),
+    ];
     for (name, count) in causes {
         values.insert(format!("risk.{name}"), count);
         // Those that are not at risk can be counted by subtraction from the active ones.
         values.insert(format!("risk.not.{name}"), active - count);
-        sums.push(vec!["active".to_owned(), format!("risk.{name}"), format!("risk.not.{name}")]);
+        sums.push(vec![
+            "active".to_owned(),
+            format!("risk.{name}"),
+            format!("risk.not.{name}"),
+        ]);
     }
 }
 
@@ -266,10 +345,16 @@ fn selection_counts(figures: &Figures, values: &mut BTreeMap<Key, i64>, sums: &m
     let mut all = vec!["applications".to_owned()];
     for state in ApplicationState::ALL {
         let key = format!("application.{state}");
-        values.insert(key.clone(), figures.applications.get(state).copied().unwrap_or(0));
+        values.insert(
+            key.clone(),
+            figures.applications.get(state).copied().unwrap_or(0),
+        );
         all.push(key);
     }
-    values.insert("applications".to_owned(), figures.applications.values().sum());
+    values.insert(
+        "applications".to_owned(),
+        figures.applications.values().sum(),
+    );
     sums.push(all);
 }
 
@@ -285,9 +370,14 @@ pub struct About {
 /// The dashboard as the caller may see it: with a threshold, small counts and what would reveal them are left out.
 #[must_use]
 pub fn dashboard(about: About, figures: &Figures, threshold: Option<i64>) -> Dashboard {
-    let (values, sums) = counts(figures);
+    let Counts { values, sums } = counts(figures);
     let cells = suppress(values, &sums, threshold);
-    let About { cohort_id, region, regions, on } = about;
+    let About {
+        cohort_id,
+        region,
+        regions,
+        on,
+    } = about;
     let partner = threshold.is_some();
     let load = figures.load.iter().filter(|_| !partner).map(|one| LoadRow {
         account_id: one.account_id,
@@ -311,15 +401,27 @@ pub fn dashboard(about: About, figures: &Figures, threshold: Option<i64>) -> Das
             graduated: cells.show("graduated"),
             suppressed: cells.hides_any(&["projects", "active", "on_hold", "exited", "graduated"]),
         },
-        funnel: Pillar::ALL.iter().map(|pillar| funnel_row(&cells, *pillar)).collect(),
-        time_in_pillar: Pillar::ALL.iter().map(|pillar| time_row(figures, *pillar, threshold)).collect(),
+        funnel: Pillar::ALL
+            .iter()
+            .map(|pillar| funnel_row(&cells, *pillar))
+            .collect(),
+        time_in_pillar: Pillar::ALL
+            .iter()
+            .map(|pillar| time_row(figures, *pillar, threshold))
+            .collect(),
         at_risk: RiskCounts {
             projects: cells.show("risk.projects"),
             no_update: cells.show("risk.no_update"),
             milestone_overdue: cells.show("risk.milestone_overdue"),
             past_target: cells.show("risk.past_target"),
             confidence_red: cells.show("risk.confidence_red"),
-            suppressed: cells.hides_any(&["risk.projects", "risk.no_update", "risk.milestone_overdue", "risk.past_target", "risk.confidence_red"]),
+            suppressed: cells.hides_any(&[
+                "risk.projects",
+                "risk.no_update",
+                "risk.milestone_overdue",
+                "risk.past_target",
+                "risk.confidence_red",
+            ]),
         },
         coach_load: load.collect(),
         selection: selection(&cells, figures),
@@ -330,7 +432,13 @@ pub fn dashboard(about: About, figures: &Figures, threshold: Option<i64>) -> Das
 fn funnel_row(cells: &Cells, pillar: Pillar) -> FunnelRow {
     let show = |name: &str| cells.show(&format!("{pillar}.{name}"));
     let (entered, left_forward) = (show("entered"), show("left_forward"));
-    let row = [entered, show("now"), show("on_hold"), left_forward, show("stopped")];
+    let row = [
+        entered,
+        show("now"),
+        show("on_hold"),
+        left_forward,
+        show("stopped"),
+    ];
     FunnelRow {
         pillar,
         entered,
@@ -359,15 +467,30 @@ fn time_row(figures: &Figures, pillar: Pillar, threshold: Option<i64>) -> TimeRo
 
 fn selection(cells: &Cells, figures: &Figures) -> Selection {
     let state = |state: ApplicationState| cells.show(&format!("application.{state}"));
-    let (accepted, waitlisted, declined) =
-        (state(ApplicationState::Accepted), state(ApplicationState::Waitlisted), state(ApplicationState::Declined));
-    let decided = accepted.zip(waitlisted).zip(declined).map(|((a, w), d)| a + w + d);
-    let suppressed = cells.hidden.iter().any(|key| key.starts_with("application"));
+    let (accepted, waitlisted, declined) = (
+        state(ApplicationState::Accepted),
+        state(ApplicationState::Waitlisted),
+        state(ApplicationState::Declined),
+    );
+    let decided = accepted
+        .zip(waitlisted)
+        .zip(declined)
+        .map(|((a, w), d)| a + w + d);
+    let suppressed = cells
+        .hidden
+        .iter()
+        .any(|key| key.starts_with("application"));
     Selection {
         applications: cells.show("applications"),
-        by_state: ApplicationState::ALL.iter().map(|one| (one.to_string(), state(*one))).collect(),
+        by_state: ApplicationState::ALL
+            .iter()
+            .map(|one| (one.to_string(), state(*one)))
+            .collect(),
         acceptance_rate: ratio(accepted, decided),
-        median_days_to_decision: figures.days_to_decision.filter(|_| decided.is_some()).map(tenths),
+        median_days_to_decision: figures
+            .days_to_decision
+            .filter(|_| decided.is_some())
+            .map(tenths),
         suppressed,
     }
 }
@@ -383,10 +506,18 @@ fn outcome(cells: &Cells, figures: &Figures) -> OutcomeCounts {
     OutcomeCounts {
         graduated: cells.show("graduated"),
         exited,
-        suppressed: cells.hides_any(&["graduated", "exits"]) || exits.iter().any(|one| one.projects.is_none()),
+        suppressed: cells.hides_any(&["graduated", "exits"])
+            || exits.iter().any(|one| one.projects.is_none()),
         // Where the rows are hidden, that there is a row for a reason and pillar says as much as its count.
-        exits: if exits.iter().any(|one| one.projects.is_none()) { Vec::new() } else { exits },
-        median_days_to_stop: figures.days_to_stop.filter(|_| exited.is_some()).map(tenths),
+        exits: if exits.iter().any(|one| one.projects.is_none()) {
+            Vec::new()
+        } else {
+            exits
+        },
+        median_days_to_stop: figures
+            .days_to_stop
+            .filter(|_| exited.is_some())
+            .map(tenths),
     }
 }
 
@@ -408,19 +539,56 @@ mod tests {
     }
 
     fn hidden(values: &[(&str, i64)], sums: &[&[&str]], threshold: i64) -> Vec<String> {
-        let values = values.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect();
+        let values = values
+            .iter()
+            .map(|(name, count)| ((*name).to_owned(), *count))
+            .collect();
         let sums: Vec<Vec<Key>> = sums.iter().map(|sum| keys(sum)).collect();
-        suppress(values, &sums, Some(threshold)).hidden.into_iter().collect()
+        suppress(values, &sums, Some(threshold))
+            .hidden
+            .into_iter()
+            .collect()
     }
 
     #[test]
     fn a_small_count_takes_another_with_it() {
-        assert_eq!(hidden(&[("all", 20), ("a", 3), ("b", 7), ("c", 10)], &[&["all", "a", "b", "c"]], 4), ["a", "b"]);
-        assert_eq!(hidden(&[("all", 20), ("a", 3), ("b", 2), ("c", 15)], &[&["all", "a", "b", "c"]], 4), ["a", "b"]);
-        assert_eq!(hidden(&[("all", 20), ("a", 10), ("b", 10)], &[&["all", "a", "b"]], 4), [""; 0]);
-        assert_eq!(hidden(&[("all", 0), ("a", 0)], &[&["all", "a"]], 4), [""; 0], "nothing is not few");
-        assert_eq!(hidden(&[("all", 4), ("a", 4), ("b", 0)], &[&["all", "a", "b"]], 4), ["a", "all"]);
-        assert_eq!(hidden(&[("all", 5), ("a", 5), ("b", 0)], &[&["all", "a", "b"]], 4), [""; 0]);
+        assert_eq!(
+            hidden(
+                &[("all", 20), ("a", 3), ("b", 7), ("c", 10)],
+                &[&["all", "a", "b", "c"]],
+                4
+            ),
+            ["a", "b"]
+        );
+        assert_eq!(
+            hidden(
+                &[("all", 20), ("a", 3), ("b", 2), ("c", 15)],
+                &[&["all", "a", "b", "c"]],
+                4
+            ),
+            ["a", "b"]
+        );
+        assert_eq!(
+            hidden(
+                &[("all", 20), ("a", 10), ("b", 10)],
+                &[&["all", "a", "b"]],
+                4
+            ),
+            [""; 0]
+        );
+        assert_eq!(
+            hidden(&[("all", 0), ("a", 0)], &[&["all", "a"]], 4),
+            [""; 0],
+            "nothing is not few"
+        );
+        assert_eq!(
+            hidden(&[("all", 4), ("a", 4), ("b", 0)], &[&["all", "a", "b"]], 4),
+            ["a", "all"]
+        );
+        assert_eq!(
+            hidden(&[("all", 5), ("a", 5), ("b", 0)], &[&["all", "a", "b"]], 4),
+            [""; 0]
+        );
     }
 
     proptest::proptest! {
@@ -445,12 +613,23 @@ mod tests {
 
     #[test]
     fn those_who_run_the_network_see_everything() {
-        let figures = Figures { states: [(State::Active, 1)].into(), ..Figures::default() };
-        let about = About { cohort_id: None, region: None, regions: None, on: "2018-06-01".parse().unwrap() };
+        let figures = Figures {
+            states: [(State::Active, 1)].into(),
+            ..Figures::default()
+        };
+        let about = About {
+            cohort_id: None,
+            region: None,
+            regions: None,
+            on: "2018-06-01".parse().unwrap(),
+        };
         let seen = dashboard(about.clone(), &figures, None);
         assert_eq!((seen.projects.active, seen.suppressed), (Some(1), false));
         let seen = dashboard(about, &figures, Some(4));
-        assert_eq!((seen.projects.active, seen.projects.total, seen.suppressed), (None, None, true));
+        assert_eq!(
+            (seen.projects.active, seen.projects.total, seen.suppressed),
+            (None, None, true)
+        );
     }
 
     #[test]

@@ -24,20 +24,36 @@ struct View {
 }
 
 /// The view that a role gives of a cohort, of a region, or of the network; none where it gives none.
-fn view_as(caller: &Caller, role: Role, cohort: Option<&network::Cohort>, region: Option<&str>) -> Option<View> {
+fn view_as(
+    caller: &Caller,
+    role: Role,
+    cohort: Option<&network::Cohort>,
+    region: Option<&str>,
+) -> Option<View> {
     let as_partner = role == Role::Partner;
     let own = caller.regions(role);
     let of_cohort = cohort.is_some_and(|cohort| {
-        caller.cohorts(role).contains(&cohort.id.0) || caller.programmes(role).contains(&cohort.programme_id.0)
+        caller.cohorts(role).contains(&cohort.id.0)
+            || caller.programmes(role).contains(&cohort.programme_id.0)
     });
     match (region, cohort) {
-        _ if caller.everywhere(role) => Some(View { regions: region.map(|one| vec![one.to_owned()]), as_partner }),
-        (None, Some(_)) if of_cohort => Some(View { regions: None, as_partner }),
+        _ if caller.everywhere(role) => Some(View {
+            regions: region.map(|one| vec![one.to_owned()]),
+            as_partner,
+        }),
+        (None, Some(_)) if of_cohort => Some(View {
+            regions: None,
+            as_partner,
+        }),
         // A cohort spans regions; who works in some of them sees the part that lies there.
-        (None, Some(_)) if !own.is_empty() => Some(View { regions: Some(own), as_partner }),
-        (Some(region), _) if own.iter().any(|one| one == region) => {
-            Some(View { regions: Some(vec![region.to_owned()]), as_partner })
-        }
+        (None, Some(_)) if !own.is_empty() => Some(View {
+            regions: Some(own),
+            as_partner,
+        }),
+        (Some(region), _) if own.iter().any(|one| one == region) => Some(View {
+            regions: Some(vec![region.to_owned()]),
+            as_partner,
+        }),
         _ => None,
     }
 }
@@ -58,10 +74,22 @@ async fn show(ctx: &Ctx, cohort: Option<CohortId>, region: Option<String>) -> Re
                 network::region_names(conn, code)?;
             }
             let view = view(caller, cohort.as_ref(), region.as_deref())?;
-            let scope = Scope { cohort: cohort.as_ref().map(|cohort| cohort.id.0), regions: view.regions.clone() };
+            let scope = Scope {
+                cohort: cohort.as_ref().map(|cohort| cohort.id.0),
+                regions: view.regions.clone(),
+            };
             let figures = store::figures(conn, &scope, now, settings.quiet_days)?;
-            let about = About { cohort_id: scope.cohort, region, regions: view.regions, on: now.day() };
-            Ok(dashboard(about, &figures, view.as_partner.then_some(settings.small_cell_threshold)))
+            let about = About {
+                cohort_id: scope.cohort,
+                region,
+                regions: view.regions,
+                on: now.day(),
+            };
+            Ok(dashboard(
+                about,
+                &figures,
+                view.as_partner.then_some(settings.small_cell_threshold),
+            ))
         })
         .await?;
     Ok(Reply::ok(&out)?.tagged_by_content())

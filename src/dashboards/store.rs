@@ -33,9 +33,18 @@ impl Scope {
             parts.push(cohort.replace("{}", &literal(conn, id)));
         }
         if let Some(regions) = &self.regions {
-            let plain = |code: &&String| code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            let codes: Vec<String> = regions.iter().filter(plain).map(|code| format!("'{code}'")).collect();
-            let list = if codes.is_empty() { "NULL".to_owned() } else { codes.join(", ") };
+            let plain =
+                |code: &&String| code.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            let codes: Vec<String> = regions
+                .iter()
+                .filter(plain)
+                .map(|code| format!("'{code}'"))
+                .collect();
+            let list = if codes.is_empty() {
+                "NULL".to_owned()
+            } else {
+                codes.join(", ")
+            };
             parts.push(format!("{region} IN ({list})"));
         }
         parts.join(" AND ")
@@ -50,7 +59,8 @@ impl Scope {
     }
 
     fn applications(&self, conn: &Conn) -> String {
-        let of_cohort = "applications.call_id IN (SELECT calls.id FROM calls WHERE calls.cohort_id = {})";
+        let of_cohort =
+            "applications.call_id IN (SELECT calls.id FROM calls WHERE calls.cohort_id = {})";
         self.condition(conn, of_cohort, "applications.region")
     }
 }
@@ -80,7 +90,12 @@ struct Counted {
 /// All figures of a scope.
 pub fn figures(conn: &mut Conn, scope: &Scope, now: Moment, quiet_days: i64) -> Result<Figures> {
     let states = counted(conn, "projects.state", "projects", &scope.projects(conn))?;
-    let by_state = counted(conn, "applications.state", "applications", &scope.applications(conn))?;
+    let by_state = counted(
+        conn,
+        "applications.state",
+        "applications",
+        &scope.applications(conn),
+    )?;
     Ok(Figures {
         states: parsed::<State>(states),
         funnel: funnel(conn, scope)?,
@@ -95,12 +110,16 @@ pub fn figures(conn: &mut Conn, scope: &Scope, now: Moment, quiet_days: i64) -> 
 }
 
 fn counted(conn: &mut Conn, word: &str, table: &str, condition: &str) -> Result<Vec<Counted>> {
-    let query = format!("SELECT {word} AS word, count(*) AS count FROM {table} WHERE {condition} GROUP BY {word}");
+    let query = format!(
+        "SELECT {word} AS word, count(*) AS count FROM {table} WHERE {condition} GROUP BY {word}"
+    );
     Ok(diesel::sql_query(query).load(conn)?)
 }
 
 fn parsed<W: std::str::FromStr + Ord>(rows: Vec<Counted>) -> BTreeMap<W, i64> {
-    rows.into_iter().filter_map(|row| Some((row.word.parse().ok()?, row.count))).collect()
+    rows.into_iter()
+        .filter_map(|row| Some((row.word.parse().ok()?, row.count)))
+        .collect()
 }
 
 #[derive(QueryableByName)]
@@ -127,13 +146,24 @@ fn funnel(conn: &mut Conn, scope: &Scope) -> Result<BTreeMap<Pillar, Flow>> {
     let mut funnel: BTreeMap<Pillar, Flow> = BTreeMap::new();
     for row in rows {
         if let Ok(pillar) = row.pillar.parse() {
-            let flow = Flow { entered: row.entered, left_forward: row.left_forward, stopped: row.stopped, ..Flow::default() };
+            let flow = Flow {
+                entered: row.entered,
+                left_forward: row.left_forward,
+                stopped: row.stopped,
+                ..Flow::default()
+            };
             funnel.insert(pillar, flow);
         }
     }
-    let here = |state: &str| format!("projects.state = '{state}' AND projects.pillar IS NOT NULL AND {}", scope.projects(conn));
+    let here = |state: &str| {
+        format!(
+            "projects.state = '{state}' AND projects.pillar IS NOT NULL AND {}",
+            scope.projects(conn)
+        )
+    };
     let (active, held) = (here("active"), here("on_hold"));
-    for (pillar, count) in parsed::<Pillar>(counted(conn, "projects.pillar", "projects", &active)?) {
+    for (pillar, count) in parsed::<Pillar>(counted(conn, "projects.pillar", "projects", &active)?)
+    {
         funnel.entry(pillar).or_default().now = count;
     }
     for (pillar, count) in parsed::<Pillar>(counted(conn, "projects.pillar", "projects", &held)?) {
@@ -163,7 +193,10 @@ fn percentile(value: &str, q: &str) -> String {
 }
 
 fn times(conn: &mut Conn, scope: &Scope, now: Moment) -> Result<BTreeMap<Pillar, Time>> {
-    let until = format!("coalesce(stays.left_at, stays.held_since, {})", at(conn, now));
+    let until = format!(
+        "coalesce(stays.left_at, stays.held_since, {})",
+        at(conn, now)
+    );
     let seconds = dialect::seconds_between(conn, "stays.entered_at", &until);
     let rows: Vec<TimeRow> = diesel::sql_query(format!(
         "WITH spent AS (
@@ -184,7 +217,15 @@ fn times(conn: &mut Conn, scope: &Scope, now: Moment) -> Result<BTreeMap<Pillar,
     .load(conn)?;
     let time = |row: TimeRow| {
         let target_days = (row.target > 0).then_some(row.target);
-        Some((row.pillar.parse().ok()?, Time { projects: row.projects, median: row.median, p90: row.p90, target_days }))
+        Some((
+            row.pillar.parse().ok()?,
+            Time {
+                projects: row.projects,
+                median: row.median,
+                p90: row.p90,
+                target_days,
+            },
+        ))
     };
     Ok(rows.into_iter().filter_map(time).collect())
 }
@@ -207,7 +248,10 @@ fn risks(conn: &mut Conn, scope: &Scope, now: Moment, quiet_days: i64) -> Result
     let quiet = at(conn, now.minus(Duration::days(quiet_days)));
     let today = format!("'{}'", now.day());
     let moment = at(conn, now);
-    let any = format!("{}{quiet}{}{today}{}{moment}{}", RISK[0], RISK[1], RISK[2], RISK[3]);
+    let any = format!(
+        "{}{quiet}{}{today}{}{moment}{}",
+        RISK[0], RISK[1], RISK[2], RISK[3]
+    );
     let row: RiskRow = diesel::sql_query(format!(
         "SELECT count(CASE WHEN {any} THEN 1 END) AS projects,
             count(CASE WHEN projects.quiet_since < {quiet} THEN 1 END) AS no_update,
@@ -218,8 +262,20 @@ fn risks(conn: &mut Conn, scope: &Scope, now: Moment, quiet_days: i64) -> Result
         scope.projects(conn)
     ))
     .get_result(conn)?;
-    let RiskRow { projects, no_update, milestone_overdue, past_target, confidence_red } = row;
-    Ok(Risks { projects, no_update, milestone_overdue, past_target, confidence_red })
+    let RiskRow {
+        projects,
+        no_update,
+        milestone_overdue,
+        past_target,
+        confidence_red,
+    } = row;
+    Ok(Risks {
+        projects,
+        no_update,
+        milestone_overdue,
+        past_target,
+        confidence_red,
+    })
 }
 
 #[derive(QueryableByName)]
@@ -269,7 +325,8 @@ fn median(conn: &mut Conn, days: &str) -> Result<Option<f64>> {
 }
 
 fn days_to_decision(conn: &mut Conn, scope: &Scope) -> Result<Option<f64>> {
-    let seconds = dialect::seconds_between(conn, "applications.submitted_at", "applications.decided_at");
+    let seconds =
+        dialect::seconds_between(conn, "applications.submitted_at", "applications.decided_at");
     let query = format!(
         "SELECT {seconds} / 86400.0 AS days FROM applications
         WHERE applications.submitted_at IS NOT NULL AND applications.decided_at IS NOT NULL AND {}",
@@ -297,12 +354,22 @@ fn exits(conn: &mut Conn, scope: &Scope) -> Result<Vec<(ExitReason, Pillar, i64)
         GROUP BY transitions.reason_code, transitions.from_pillar ORDER BY transitions.reason_code, transitions.from_pillar"
     ))
     .load(conn)?;
-    Ok(rows.into_iter().filter_map(|row| Some((row.reason.parse().ok()?, row.pillar.parse().ok()?, row.count))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|row| {
+            Some((
+                row.reason.parse().ok()?,
+                row.pillar.parse().ok()?,
+                row.count,
+            ))
+        })
+        .collect())
 }
 
 /// Days from a project's first entry to its stop.
 fn days_to_stop(conn: &mut Conn, scope: &Scope) -> Result<Option<f64>> {
-    let began = "(SELECT min(first.entered_at) FROM stays first WHERE first.project_id = stays.project_id)";
+    let began =
+        "(SELECT min(first.entered_at) FROM stays first WHERE first.project_id = stays.project_id)";
     let seconds = dialect::seconds_between(conn, began, "stays.left_at");
     let query = format!(
         "SELECT {seconds} / 86400.0 AS days FROM stays WHERE stays.left_by = 'exit' AND {}",

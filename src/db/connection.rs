@@ -114,10 +114,25 @@ mod tests {
 
     #[test]
     fn the_scheme_decides() {
-        assert_eq!(Place::parse("sqlite:data/a.db"), Ok(Place::Sqlite("data/a.db".into())));
-        assert_eq!(Place::parse("sqlite:///var/a.db"), Ok(Place::Sqlite("/var/a.db".into())));
-        assert!(matches!(Place::parse("postgres://u@h/d"), Ok(Place::Pg(url)) if url.contains("tcp_user_timeout=10000")));
-        for wrong in ["", "sqlite:", "sqlite::memory:", "mysql://x", "host=127.0.0.1 dbname=x", "colonnade.db"] {
+        assert_eq!(
+            Place::parse("sqlite:data/a.db"),
+            Ok(Place::Sqlite("data/a.db".into()))
+        );
+        assert_eq!(
+            Place::parse("sqlite:///var/a.db"),
+            Ok(Place::Sqlite("/var/a.db".into()))
+        );
+        assert!(
+            matches!(Place::parse("postgres://u@h/d"), Ok(Place::Pg(url)) if url.contains("tcp_user_timeout=10000"))
+        );
+        for wrong in [
+            "",
+            "sqlite:",
+            "sqlite::memory:",
+            "mysql://x",
+            "host=127.0.0.1 dbname=x",
+            "colonnade.db",
+        ] {
             assert!(Place::parse(wrong).is_err(), "{wrong}");
         }
     }

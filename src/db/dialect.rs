@@ -55,7 +55,9 @@ impl<Q, C> diesel::RunQueryDsl<C> for Cached<Q> {}
 /// find out at its end that it may not write.
 pub(super) fn begin_write(conn: &mut Conn) -> QueryResult<()> {
     match conn {
-        Conn::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE"),
+        Conn::Sqlite(sqlite) => {
+            AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
+        }
         Conn::Pg(pg) => AnsiTransactionManager::begin_transaction(pg),
     }
 }
@@ -69,9 +71,11 @@ pub(super) fn commit(conn: &mut Conn) -> QueryResult<()> {
 /// two transactions that have each added such a row would wait for each other.
 pub fn lock_row(conn: &mut Conn, table: &'static str, id: uuid::Uuid) -> QueryResult<()> {
     if let Conn::Pg(pg) = conn {
-        diesel::sql_query(format!("SELECT 1 FROM {table} WHERE id = $1 FOR NO KEY UPDATE"))
-            .bind::<diesel::sql_types::Uuid, _>(id)
-            .execute(pg)?;
+        diesel::sql_query(format!(
+            "SELECT 1 FROM {table} WHERE id = $1 FOR NO KEY UPDATE"
+        ))
+        .bind::<diesel::sql_types::Uuid, _>(id)
+        .execute(pg)?;
     }
     Ok(())
 }
@@ -80,11 +84,13 @@ pub fn lock_row(conn: &mut Conn, table: &'static str, id: uuid::Uuid) -> QueryRe
 pub fn try_lock_name(conn: &mut Conn, name: &str) -> QueryResult<bool> {
     match conn {
         Conn::Sqlite(_) => Ok(true),
-        Conn::Pg(pg) => diesel::select(diesel::dsl::sql::<diesel::sql_types::Bool>(
-            "pg_try_advisory_xact_lock(hashtextextended(",
+        Conn::Pg(pg) => diesel::select(
+            diesel::dsl::sql::<diesel::sql_types::Bool>(
+                "pg_try_advisory_xact_lock(hashtextextended(",
+            )
+            .bind::<diesel::sql_types::Text, _>(name)
+            .sql(", 0))"),
         )
-        .bind::<diesel::sql_types::Text, _>(name)
-        .sql(", 0))"))
         .get_result(pg),
     }
 }

@@ -121,7 +121,11 @@ enum RollBack {
 
 impl From<diesel::result::Error> for RollBack {
     fn from(error: diesel::result::Error) -> Self {
-        if lost_a_race(&error) { Self::Again } else { Self::Failed(error) }
+        if lost_a_race(&error) {
+            Self::Again
+        } else {
+            Self::Failed(error)
+        }
     }
 }
 
@@ -141,7 +145,10 @@ impl Db {
         };
         if place.is_sqlite() {
             let home = place.clone();
-            spawn("db-writer", Box::new(move || write_in_groups(&home, &write_jobs)));
+            spawn(
+                "db-writer",
+                Box::new(move || write_in_groups(&home, &write_jobs)),
+            );
             for _ in 0..sizes.readers.max(1) {
                 let (home, jobs) = (place.clone(), read_jobs.clone());
                 spawn("db-reader", Box::new(move || read_only(&home, &jobs)));
@@ -149,10 +156,18 @@ impl Db {
         } else {
             for _ in 0..sizes.pg_connections.max(2) {
                 let (home, reads, writes) = (place.clone(), read_jobs.clone(), write_jobs.clone());
-                spawn("db-pg", Box::new(move || read_and_write(&home, &reads, &writes)));
+                spawn(
+                    "db-pg",
+                    Box::new(move || read_and_write(&home, &reads, &writes)),
+                );
             }
         }
-        Self { place, reads, writes, busy }
+        Self {
+            place,
+            reads,
+            writes,
+            busy,
+        }
     }
 
     #[must_use]
@@ -199,12 +214,24 @@ impl Db {
         F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
-        let job: Box<dyn Write> = Box::new(WriteWork { work, outcome: None, reply });
+        let job: Box<dyn Write> = Box::new(WriteWork {
+            work,
+            outcome: None,
+            reply,
+        });
         self.send(&self.writes, job, answer).await
     }
 
-    async fn send<J, T>(&self, queue: &Sender<Queued<J>>, job: J, answer: oneshot::Receiver<Result<T>>) -> Result<T> {
-        match queue.try_send(Queued { since: Instant::now(), job }) {
+    async fn send<J, T>(
+        &self,
+        queue: &Sender<Queued<J>>,
+        job: J,
+        answer: oneshot::Receiver<Result<T>>,
+    ) -> Result<T> {
+        match queue.try_send(Queued {
+            since: Instant::now(),
+            job,
+        }) {
             Ok(()) => {}
             Err(TrySendError::Full(_)) => return Err(Error::busy()),
             Err(TrySendError::Disconnected(_)) => return Err(Error::unavailable()),
@@ -226,7 +253,12 @@ struct Line<'a> {
 
 impl<'a> Line<'a> {
     fn new(place: &'a Place, purpose: Purpose) -> Self {
-        let mut line = Self { place, purpose, conn: None, tried: None };
+        let mut line = Self {
+            place,
+            purpose,
+            conn: None,
+            tried: None,
+        };
         let _ = line.open();
         line
     }
@@ -234,7 +266,10 @@ impl<'a> Line<'a> {
     fn open(&mut self) -> Result<&mut Conn> {
         if self.conn.is_none() {
             // At most one attempt a second, so that a dead server costs those who wait little.
-            if self.tried.is_some_and(|at| at.elapsed() < Duration::from_secs(1)) {
+            if self
+                .tried
+                .is_some_and(|at| at.elapsed() < Duration::from_secs(1))
+            {
                 return Err(Error::unavailable());
             }
             self.tried = Some(Instant::now());
@@ -359,7 +394,10 @@ fn write_one(line: &mut Line<'_>, Queued { since, mut job }: WriteJob) {
             Ok(conn) => job.run(conn).map_err(Error::from),
             Err(error) => Err(error),
         };
-        if !matches!(committed, Err(Error::Database(diesel::result::Error::RollbackTransaction))) {
+        if !matches!(
+            committed,
+            Err(Error::Database(diesel::result::Error::RollbackTransaction))
+        ) {
             break;
         }
     }

@@ -20,12 +20,19 @@ pub fn run(place: &Place) -> anyhow::Result<usize> {
     let mut conn = connect(place)?;
     match &mut conn {
         Conn::Sqlite(sqlite) => {
-            let done = sqlite.run_pending_migrations(SQLITE).map_err(|e| anyhow!("{e}"))?;
+            let done = sqlite
+                .run_pending_migrations(SQLITE)
+                .map_err(|e| anyhow!("{e}"))?;
             Ok(done.len())
         }
         Conn::Pg(pg) => {
-            pg.batch_execute(&format!("SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"))?;
-            let done = pg.run_pending_migrations(POSTGRES).map(|done| done.len()).map_err(|e| anyhow!("{e}"));
+            pg.batch_execute(&format!(
+                "SET lock_timeout = 0; SET statement_timeout = 0; SELECT pg_advisory_lock({LOCK})"
+            ))?;
+            let done = pg
+                .run_pending_migrations(POSTGRES)
+                .map(|done| done.len())
+                .map_err(|e| anyhow!("{e}"));
             pg.batch_execute(&format!("SELECT pg_advisory_unlock({LOCK})"))?;
             done
         }
@@ -62,11 +69,16 @@ fn connect(place: &Place) -> anyhow::Result<Conn> {
     if let Place::Sqlite(path) = place
         && let Some(folder) = std::path::Path::new(path).parent()
     {
-        std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
+        std::fs::create_dir_all(folder)
+            .with_context(|| format!("creating {}", folder.display()))?;
     }
-    place.connect(Purpose::Write).context("opening the database")
+    place
+        .connect(Purpose::Write)
+        .context("opening the database")
 }
 
-fn names<DB: diesel::backend::Backend>(all: &[Box<dyn diesel::migration::Migration<DB>>]) -> Vec<String> {
+fn names<DB: diesel::backend::Backend>(
+    all: &[Box<dyn diesel::migration::Migration<DB>>],
+) -> Vec<String> {
     all.iter().map(|one| one.name().to_string()).collect()
 }

@@ -12,4 +12,5 @@ pub use executor::{Db, Sizes};
 pub use sql::{Json, Moment};
 
 /// A query whose filters are put together at run time.
-pub type Boxed<'a, Table, Type> = diesel::dsl::IntoBoxed<'a, diesel::dsl::Select<Table, Type>, MultiBackend>;
+pub type Boxed<'a, Table, Type> =
+    diesel::dsl::IntoBoxed<'a, diesel::dsl::Select<Table, Type>, MultiBackend>;

@@ -11,21 +11,30 @@ use diesel::sql_types::{BigInt, Jsonb, SqlOrd, SqlType, Text, Timestamptz};
 use diesel::sqlite::Sqlite;
 use serde::{Deserialize, Serialize};
 
-use super::connection::{MultiBackend, MultiRawValue};
+use super::connection::MultiBackend;
 
 /// A point in time: `timestamptz` on PostgreSQL, microseconds since 1970 on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
-#[diesel(sqlite_type(name = "Long"), postgres_type(oid = 1184, array_oid = 1185))]
+#[diesel(
+    sqlite_type(name = "Long"),
+    postgres_type(oid = 1184, array_oid = 1185)
+)]
 pub struct Instant;
 
 /// An identifier: `uuid` on PostgreSQL, 16 bytes on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
-#[diesel(sqlite_type(name = "Binary"), postgres_type(oid = 2950, array_oid = 2951))]
+#[diesel(
+    sqlite_type(name = "Binary"),
+    postgres_type(oid = 2950, array_oid = 2951)
+)]
 pub struct Uid;
 
 /// A JSON document: `jsonb` on PostgreSQL, text on SQLite.
 #[derive(Debug, Clone, Copy, Default, SqlType, QueryId)]
-#[diesel(sqlite_type(name = "Text"), postgres_type(oid = 3802, array_oid = 3807))]
+#[diesel(
+    sqlite_type(name = "Text"),
+    postgres_type(oid = 3802, array_oid = 3807)
+)]
 pub struct Doc;
 
 impl SqlOrd for Instant {}
@@ -45,9 +54,7 @@ macro_rules! on_both_databases {
             }
         }
         impl diesel::deserialize::FromSql<$sql, $crate::db::MultiBackend> for $rust {
-            fn from_sql(
-                value: $crate::db::MultiRawValue<'_>,
-            ) -> diesel::deserialize::Result<Self> {
+            fn from_sql(value: $crate::db::MultiRawValue<'_>) -> diesel::deserialize::Result<Self> {
                 value.from_sql::<Self, $sql>()
             }
         }
@@ -132,15 +139,25 @@ impl Serialize for Moment {
 
 /// The schema of a text with a well-known format.
 #[must_use]
-pub fn formatted(format: utoipa::openapi::KnownFormat) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+pub fn formatted(
+    format: utoipa::openapi::KnownFormat,
+) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
     use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
-    ObjectBuilder::new().schema_type(Type::String).format(Some(SchemaFormat::KnownFormat(format))).into()
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .format(Some(SchemaFormat::KnownFormat(format)))
+        .into()
 }
 
 /// The schema of a text that is one of some words.
-pub fn one_of<const N: usize>(words: [&'static str; N]) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
+pub fn one_of<const N: usize>(
+    words: [&'static str; N],
+) -> utoipa::openapi::RefOr<utoipa::openapi::schema::Schema> {
     use utoipa::openapi::schema::{ObjectBuilder, Type};
-    ObjectBuilder::new().schema_type(Type::String).enum_values(Some(words)).into()
+    ObjectBuilder::new()
+        .schema_type(Type::String)
+        .enum_values(Some(words))
+        .into()
 }
 
 impl utoipa::PartialSchema for Moment {
@@ -366,6 +383,3 @@ macro_rules! words {
         }
     };
 }
-
-/// Reads raw multi-backend values; named here so that the macros above can reach it.
-pub type RawValue<'a> = MultiRawValue<'a>;

@@ -6,7 +6,9 @@ use serde::Deserialize;
 
 use crate::journey::{ExitReason, Kind};
 use crate::lang::Lang;
-use crate::network::files::{CallPart, CohortPart, NetworkFile, OrganisationPart, day, optional_day};
+use crate::network::files::{
+    CallPart, CohortPart, NetworkFile, OrganisationPart, day, optional_day,
+};
 use crate::network::{Pillar, Sector};
 
 const SOURCE: &str = include_str!("../../config/demo/healthtech-2018.toml");
@@ -27,7 +29,10 @@ pub struct DemoFile {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "expertise, languages and places are told to people who read the file")]
+#[expect(
+    dead_code,
+    reason = "expertise, languages and places are told to people who read the file"
+)]
 pub struct Person {
     pub email: String,
     pub name: String,
@@ -40,7 +45,10 @@ pub struct Person {
 
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
-#[expect(dead_code, reason = "expertise, languages and places are told to people who read the file")]
+#[expect(
+    dead_code,
+    reason = "expertise, languages and places are told to people who read the file"
+)]
 pub struct Project {
     pub number: usize,
     pub title: String,
@@ -138,5 +146,9 @@ pub fn begins() -> NaiveDate {
 /// A founder's address.
 #[must_use]
 pub fn founder(number: usize) -> String {
-    if number <= 16 { format!("founder.{number:02}@example.org") } else { format!("applicant.{number:02}@example.org") }
+    if number <= 16 {
+        format!("founder.{number:02}@example.org")
+    } else {
+        format!("applicant.{number:02}@example.org")
+    }
 }

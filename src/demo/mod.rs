@@ -30,7 +30,11 @@ pub async fn run(config: Config, folder: PathBuf) -> anyhow::Result<()> {
     clear(&folder)?;
     println!("Making the demo in {} …", folder.display());
     make(&config).await?;
-    let app = Arc::new(App::new(config, Arc::new(SystemClock), Arc::new(SystemChance))?);
+    let app = Arc::new(App::new(
+        config,
+        Arc::new(SystemClock),
+        Arc::new(SystemChance),
+    )?);
     let summary = play::open_call(&app).await?;
     announce(&app.config, &summary);
     serve::run_app(app).await
@@ -47,12 +51,18 @@ pub async fn make(config: &Config) -> anyhow::Result<()> {
     past.mail.transport = crate::config::Transport::Folder;
     let file = data::read()?;
     let clock = SetClock::at(Moment::start_of(data::founded()));
-    let app = Arc::new(App::new(past, Arc::new(clock.clone()), Arc::new(SystemChance))?);
+    let app = Arc::new(App::new(
+        past,
+        Arc::new(clock.clone()),
+        Arc::new(SystemChance),
+    )?);
     play::people_and_network(&app, &file).await?;
     for (day, commands) in plan::plan(&file) {
         for (at, command) in commands {
             clock.set(at);
-            play::play(&app, &file, command.clone()).await.with_context(|| format!("{command:?} on {day}"))?;
+            play::play(&app, &file, command.clone())
+                .await
+                .with_context(|| format!("{command:?} on {day}"))?;
         }
         jobs::drain(&app).await?;
     }
@@ -61,16 +71,28 @@ pub async fn make(config: &Config) -> anyhow::Result<()> {
 
 /// The configuration with everything in the demo's own folder.
 fn settings(mut config: Config, folder: &Path) -> anyhow::Result<Config> {
-    let inside = |name: &str| folder.join(name).to_str().map(str::to_owned).context("the folder's name is no text");
+    let inside = |name: &str| {
+        folder
+            .join(name)
+            .to_str()
+            .map(str::to_owned)
+            .context("the folder's name is no text")
+    };
     config.database.url = format!("sqlite:{}", inside("colonnade.db")?);
     config.mail.folder = inside("mail")?;
+    config.server.public_url = format!("http://{}", config.server.listen);
     Ok(config)
 }
 
 /// Removes what an earlier demo left: its database, its secret and its mails, and nothing else.
 fn clear(folder: &Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(folder).with_context(|| format!("creating {}", folder.display()))?;
-    for name in ["colonnade.db", "colonnade.db-wal", "colonnade.db-shm", "colonnade.db.secret"] {
+    for name in [
+        "colonnade.db",
+        "colonnade.db-wal",
+        "colonnade.db-shm",
+        "colonnade.db.secret",
+    ] {
         remove(&folder.join(name))?;
     }
     let mails = folder.join("mail");
@@ -95,10 +117,16 @@ fn remove(path: &Path) -> anyhow::Result<()> {
 }
 
 fn announce(config: &Config, summary: &play::Summary) {
-    println!("\nThe demo of {} is at http://{}", config.network.name, config.server.listen);
+    println!(
+        "\nThe demo of {} is at http://{}",
+        config.network.name, config.server.listen
+    );
     println!("  documentation  http://{}/docs/", config.server.listen);
     println!("  mails          {}", config.mail.folder);
-    println!("  {} projects, {} applications, cohort of 1 February 2018: {}", summary.projects, summary.applications, summary.cohort);
+    println!(
+        "  {} projects, {} applications, cohort of 1 February 2018: {}",
+        summary.projects, summary.applications, summary.cohort
+    );
     println!("\nAccounts, all with the password {PASSWORD}:");
     for (email, role) in &summary.accounts {
         println!("  {email:<36} {role}");

@@ -20,11 +20,21 @@ pub enum Command {
     Waitlist(usize),
     Decline(usize),
     Assign(usize),
-    Report { number: usize, by_coach: bool, confidence: Confidence },
+    Report {
+        number: usize,
+        by_coach: bool,
+        confidence: Confidence,
+    },
     /// Finishes the required milestones of the stay, but for those that are waived.
-    Finish { number: usize, all: bool },
+    Finish {
+        number: usize,
+        all: bool,
+    },
     /// The step at this place in the project's list.
-    Step { number: usize, at: usize },
+    Step {
+        number: usize,
+        at: usize,
+    },
 }
 
 type Day = Vec<(Moment, Command)>;
@@ -75,11 +85,20 @@ fn journey(project: &Project, commands: &mut Day) {
             let all = step.reason.is_none();
             commands.push((at(step.on, 7, n), Command::Finish { number: n, all }));
         }
-        commands.push((at(step.on, 15, n), Command::Step { number: n, at: place }));
+        commands.push((
+            at(step.on, 15, n),
+            Command::Step {
+                number: n,
+                at: place,
+            },
+        ));
         held = step.kind == Kind::Hold;
         since = step.on;
     }
-    if !matches!(project.steps.last().map(|step| step.kind), Some(Kind::Exit | Kind::Graduate)) {
+    if !matches!(
+        project.steps.last().map(|step| step.kind),
+        Some(Kind::Exit | Kind::Graduate)
+    ) {
         let end = NaiveDate::from_ymd_opt(2018, 7, 31).unwrap_or(since);
         reports(project, since, end, Kind::Hold, commands);
     }
@@ -97,18 +116,34 @@ fn reports(project: &Project, from: NaiveDate, to: NaiveDate, next: Kind, comman
             Kind::Exit | Kind::Hold | Kind::Return => Confidence::Amber,
             _ => Confidence::Green,
         };
-        commands.push((at(on, 16, n), Command::Report { number: n, by_coach, confidence }));
+        commands.push((
+            at(on, 16, n),
+            Command::Report {
+                number: n,
+                by_coach,
+                confidence,
+            },
+        ));
         by_coach = !by_coach;
         on += Duration::days(pause);
     }
     if from + Duration::days(6) >= to {
-        commands.push((at(to, 6, n), Command::Report { number: n, by_coach: true, confidence: Confidence::Green }));
+        commands.push((
+            at(to, 6, n),
+            Command::Report {
+                number: n,
+                by_coach: true,
+                confidence: Confidence::Green,
+            },
+        ));
     }
 }
 
 fn other_application(other: &Other, commands: &mut Day) {
     let n = other.number;
-    let submitted = other.submitted_on.unwrap_or_else(|| begins() - Duration::days(60));
+    let submitted = other
+        .submitted_on
+        .unwrap_or_else(|| begins() - Duration::days(60));
     commands.push((at(submitted - Duration::days(9), 9, n), Command::Start(n)));
     if other.outcome != Outcome::Incomplete {
         commands.push((at(submitted, 13, n), Command::Submit(n)));

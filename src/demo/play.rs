@@ -5,9 +5,9 @@ use std::sync::Arc;
 use chrono::Duration;
 use serde_json::{Map, Value, json};
 
+use super::PASSWORD;
 use super::data::{self, COHORT, DemoFile, Person, founder};
 use super::plan::{Command, waived};
-use super::PASSWORD;
 use crate::accounts::{self, NewAccount};
 use crate::app::{App, Tx};
 use crate::applications::{self, Application, Decision, Outcome};
@@ -30,16 +30,41 @@ pub async fn people_and_network(app: &Arc<App>, file: &DemoFile) -> anyhow::Resu
     app.run(Caller::system(), move |tx| {
         network::load(tx, &files)?;
         for person in &file.people {
-            let account = account(tx, &person.email, &person.name, person.language, &password_hash)?;
+            let account = account(
+                tx,
+                &person.email,
+                &person.name,
+                person.language,
+                &password_hash,
+            )?;
             let scope = scope(tx, person)?;
-            accounts::give(tx, account, &Grant { role: person.role, scope })?;
+            accounts::give(
+                tx,
+                account,
+                &Grant {
+                    role: person.role,
+                    scope,
+                },
+            )?;
         }
         for project in &file.projects {
-            account(tx, &founder(project.number), &project.founder, project.language, &password_hash)?;
+            account(
+                tx,
+                &founder(project.number),
+                &project.founder,
+                project.language,
+                &password_hash,
+            )?;
         }
         for other in &file.others {
             let name = format!("Applicant {} (demo)", other.number);
-            account(tx, &founder(other.number), &name, other.language, &password_hash)?;
+            account(
+                tx,
+                &founder(other.number),
+                &name,
+                other.language,
+                &password_hash,
+            )?;
         }
         Ok(())
     })
@@ -47,16 +72,33 @@ pub async fn people_and_network(app: &Arc<App>, file: &DemoFile) -> anyhow::Resu
     Ok(())
 }
 
-fn account(tx: &mut Tx<'_>, email: &str, name: &str, language: Lang, password_hash: &str) -> Result<AccountId> {
-    let new = NewAccount { email: email.to_owned(), name: name.to_owned(), language, password_hash: password_hash.to_owned() };
+fn account(
+    tx: &mut Tx<'_>,
+    email: &str,
+    name: &str,
+    language: Lang,
+    password_hash: &str,
+) -> Result<AccountId> {
+    let new = NewAccount {
+        email: email.to_owned(),
+        name: name.to_owned(),
+        language,
+        password_hash: password_hash.to_owned(),
+    };
     Ok(accounts::create_verified(tx, &new)?.id)
 }
 
 fn scope(tx: &mut Tx<'_>, person: &Person) -> Result<Scope> {
     Ok(match person.scope.split_once(':') {
-        Some(("region", code)) => Scope::Region { region: code.to_owned() },
-        Some(("organisation", slug)) => Scope::Organisation { id: network::organisation_by_slug(tx.conn, slug)?.id.0 },
-        Some(("cohort", slug)) => Scope::Cohort { id: network::cohort_by_slug(tx.conn, slug)?.id.0 },
+        Some(("region", code)) => Scope::Region {
+            region: code.to_owned(),
+        },
+        Some(("organisation", slug)) => Scope::Organisation {
+            id: network::organisation_by_slug(tx.conn, slug)?.id.0,
+        },
+        Some(("cohort", slug)) => Scope::Cohort {
+            id: network::cohort_by_slug(tx.conn, slug)?.id.0,
+        },
         _ => Scope::Network,
     })
 }
@@ -90,42 +132,57 @@ impl Doing<'_> {
     fn command(&self, tx: &mut Tx<'_>, command: &Command) -> Result<()> {
         match *command {
             Command::Start(number) => self.start(tx, number),
-            Command::Submit(number) => self.submit(tx, number),
+            Command::Submit(number) => Self::submit(tx, number),
             Command::Withdraw(number) => {
-                let application = self.application(tx, number)?;
-                act_as(tx, &founder(number), |tx| applications::withdraw(tx, application.id, &Seen::Any))?;
+                let application = Self::application(tx, number)?;
+                act_as(tx, &founder(number), |tx| {
+                    applications::withdraw(tx, application.id, &Seen::Any)
+                })?;
                 Ok(())
             }
             Command::Accept(number) => self.decide(tx, number, Outcome::Accept),
             Command::Waitlist(number) => self.decide(tx, number, Outcome::Waitlist),
             Command::Decline(number) => self.decide(tx, number, Outcome::Decline),
             Command::Assign(number) => self.assign(tx, number),
-            Command::Report { number, by_coach, confidence } => self.report(tx, number, by_coach, confidence),
+            Command::Report {
+                number,
+                by_coach,
+                confidence,
+            } => self.report(tx, number, by_coach, confidence),
             Command::Finish { number, all } => self.finish(tx, number, all),
             Command::Step { number, at } => self.step(tx, number, at),
         }
     }
 
     fn entry(&self, number: usize) -> Result<Entry<'_>> {
-        let sixteen = self.file.projects.iter().find(|one| one.number == number).map(|one| Entry {
-            title: &one.title,
-            summary: &one.summary,
-            sector: one.sector,
-            postal_code: &one.postal_code,
-            enterprise_number: Some(&one.enterprise_number),
-            language: one.language,
-            feedback: None,
-        });
-        let other = || {
-            self.file.others.iter().find(|one| one.number == number).map(|one| Entry {
+        let sixteen = self
+            .file
+            .projects
+            .iter()
+            .find(|one| one.number == number)
+            .map(|one| Entry {
                 title: &one.title,
                 summary: &one.summary,
                 sector: one.sector,
                 postal_code: &one.postal_code,
-                enterprise_number: None,
+                enterprise_number: Some(&one.enterprise_number),
                 language: one.language,
-                feedback: one.reason.as_deref(),
-            })
+                feedback: None,
+            });
+        let other = || {
+            self.file
+                .others
+                .iter()
+                .find(|one| one.number == number)
+                .map(|one| Entry {
+                    title: &one.title,
+                    summary: &one.summary,
+                    sector: one.sector,
+                    postal_code: &one.postal_code,
+                    enterprise_number: None,
+                    language: one.language,
+                    feedback: one.reason.as_deref(),
+                })
         };
         sixteen.or_else(other).or_not_found()
     }
@@ -154,56 +211,101 @@ impl Doing<'_> {
         Ok(())
     }
 
-    fn submit(&self, tx: &mut Tx<'_>, number: usize) -> Result<()> {
-        let application = self.application(tx, number)?;
-        let (project, coordinator) = self.project_and_coordinator(tx, number)?;
+    fn submit(tx: &mut Tx<'_>, number: usize) -> Result<()> {
+        let application = Self::application(tx, number)?;
+        let (project, coordinator) = Self::project_and_coordinator(tx, number)?;
         let call = network::call(tx.conn, application.call_id)?;
         let programme = network::programme(tx.conn, call.programme_id)?;
         if programme.excluded_sectors.contains(&project.sector) {
             let reason = "Outside the scope as biotech or pharma; looked at because the applicant asks for coaching on a digital read-out.";
-            act_as(tx, &coordinator, |tx| applications::override_rule(tx, application.id, &Seen::Any, reason))?;
+            act_as(tx, &coordinator, |tx| {
+                applications::override_rule(tx, application.id, &Seen::Any, reason)
+            })?;
         }
-        act_as(tx, &founder(number), |tx| applications::submit(tx, application.id, &Seen::Any))?;
+        act_as(tx, &founder(number), |tx| {
+            applications::submit(tx, application.id, &Seen::Any)
+        })?;
         Ok(())
     }
 
     fn decide(&self, tx: &mut Tx<'_>, number: usize, outcome: Outcome) -> Result<()> {
-        let application = self.application(tx, number)?;
-        let (_, coordinator) = self.project_and_coordinator(tx, number)?;
+        let application = Self::application(tx, number)?;
+        let (_, coordinator) = Self::project_and_coordinator(tx, number)?;
         let cohort = network::cohort_by_slug(tx.conn, COHORT)?;
         let accepting = outcome == Outcome::Accept;
-        let pillar = self.file.projects.iter().find(|one| one.number == number).map(|one| one.pillar);
+        let pillar = self
+            .file
+            .projects
+            .iter()
+            .find(|one| one.number == number)
+            .map(|one| one.pillar);
         let decision = Decision {
             outcome,
             cohort_id: accepting.then_some(cohort.id),
             pillar: pillar.filter(|_| accepting),
             feedback: self.entry(number)?.feedback.map(str::to_owned),
         };
-        act_as(tx, &coordinator, |tx| applications::decide(tx, application.id, &Seen::Any, &decision))?;
+        act_as(tx, &coordinator, |tx| {
+            applications::decide(tx, application.id, &Seen::Any, &decision)
+        })?;
         Ok(())
     }
 
     fn assign(&self, tx: &mut Tx<'_>, number: usize) -> Result<()> {
-        let (project, coordinator) = self.project_and_coordinator(tx, number)?;
-        let planned = self.file.projects.iter().find(|one| one.number == number).or_not_found()?;
-        let coaches = [(Some(&planned.coach), AssignmentKind::Lead), (planned.expert.as_ref(), AssignmentKind::Expert)];
+        let (project, coordinator) = Self::project_and_coordinator(tx, number)?;
+        let planned = self
+            .file
+            .projects
+            .iter()
+            .find(|one| one.number == number)
+            .or_not_found()?;
+        let coaches = [
+            (Some(&planned.coach), AssignmentKind::Lead),
+            (planned.expert.as_ref(), AssignmentKind::Expert),
+        ];
         for (email, kind) in coaches {
             let Some(email) = email else { continue };
             let coach = accounts::find_by_email(tx.conn, email)?.or_not_found()?;
-            act_as(tx, &coordinator, |tx| coaching::assign(tx, project.id, coach.id, AssignmentRole::Coach, kind, None))?;
+            act_as(tx, &coordinator, |tx| {
+                coaching::assign(tx, project.id, coach.id, AssignmentRole::Coach, kind, None)
+            })?;
         }
         Ok(())
     }
 
-    fn report(&self, tx: &mut Tx<'_>, number: usize, by_coach: bool, confidence: projects::Confidence) -> Result<()> {
-        let planned = self.file.projects.iter().find(|one| one.number == number).or_not_found()?;
-        let author = if by_coach { planned.coach.clone() } else { founder(number) };
-        let (project, _) = self.project_and_coordinator(tx, number)?;
+    fn report(
+        &self,
+        tx: &mut Tx<'_>,
+        number: usize,
+        by_coach: bool,
+        confidence: projects::Confidence,
+    ) -> Result<()> {
+        let planned = self
+            .file
+            .projects
+            .iter()
+            .find(|one| one.number == number)
+            .or_not_found()?;
+        let author = if by_coach {
+            planned.coach.clone()
+        } else {
+            founder(number)
+        };
+        let (project, _) = Self::project_and_coordinator(tx, number)?;
         let pillar = project.pillar.map_or("prospect", Pillar::as_str);
         let (note, blockers) = match confidence {
-            projects::Confidence::Green => (format!("On course in {pillar}; the open points of the last meeting are done."), None),
-            projects::Confidence::Amber => (format!("Slower than planned in {pillar}."), Some("Waiting for an answer of the institution.")),
-            projects::Confidence::Red => (format!("In doubt whether {pillar} can be finished."), Some("Nobody at the institution carries the project.")),
+            projects::Confidence::Green => (
+                format!("On course in {pillar}; the open points of the last meeting are done."),
+                None,
+            ),
+            projects::Confidence::Amber => (
+                format!("Slower than planned in {pillar}."),
+                Some("Waiting for an answer of the institution."),
+            ),
+            projects::Confidence::Red => (
+                format!("In doubt whether {pillar} can be finished."),
+                Some("Nobody at the institution carries the project."),
+            ),
         };
         let new = NewUpdate {
             note,
@@ -211,31 +313,50 @@ impl Doing<'_> {
             blockers: blockers.map(str::to_owned),
             next_step: Some("Meet again in two weeks.".to_owned()),
         };
-        act_as(tx, &author, |tx| coaching::write_update(tx, project.id, &new))?;
+        act_as(tx, &author, |tx| {
+            coaching::write_update(tx, project.id, &new)
+        })?;
         Ok(())
     }
 
     fn finish(&self, tx: &mut Tx<'_>, number: usize, all: bool) -> Result<()> {
-        let planned = self.file.projects.iter().find(|one| one.number == number).or_not_found()?;
-        let (project, _) = self.project_and_coordinator(tx, number)?;
+        let planned = self
+            .file
+            .projects
+            .iter()
+            .find(|one| one.number == number)
+            .or_not_found()?;
+        let (project, _) = Self::project_and_coordinator(tx, number)?;
         let stay = project.stay_id.or_not_found()?;
-        let open = journey::milestones_of_stay(tx.conn, stay.0)?.into_iter().filter(|one| one.done_at.is_none());
+        let open = journey::milestones_of_stay(tx.conn, stay.0)?
+            .into_iter()
+            .filter(|one| one.done_at.is_none());
         for milestone in open {
             let waived = !all && milestone.key.as_deref() == Some("regulatory-plan");
             if milestone.required && !waived {
-                act_as(tx, &planned.coach, |tx| journey::finish_milestone(tx, project.id, milestone.id, &Seen::Any))?;
+                act_as(tx, &planned.coach, |tx| {
+                    journey::finish_milestone(tx, project.id, milestone.id, &Seen::Any)
+                })?;
             }
         }
         Ok(())
     }
 
     fn step(&self, tx: &mut Tx<'_>, number: usize, at: usize) -> Result<()> {
-        let planned = self.file.projects.iter().find(|one| one.number == number).or_not_found()?;
+        let planned = self
+            .file
+            .projects
+            .iter()
+            .find(|one| one.number == number)
+            .or_not_found()?;
         let step = planned.steps.get(at).or_not_found()?;
-        let (project, coordinator) = self.project_and_coordinator(tx, number)?;
+        let (project, coordinator) = Self::project_and_coordinator(tx, number)?;
         let gated = matches!(step.kind, Kind::Advance | Kind::Graduate);
         let waiver = step.reason.clone().zip(project.pillar).filter(|_| gated);
-        let waivers = waiver.map(|(reason, from)| Waiver { requirement: waived(from), reason });
+        let waivers = waiver.map(|(reason, from)| Waiver {
+            requirement: waived(from),
+            reason,
+        });
         let taken = Step {
             to: step.to,
             reason: step.reason.clone(),
@@ -244,11 +365,13 @@ impl Doing<'_> {
             waivers: waivers.into_iter().collect(),
             ..Step::new(step.kind)
         };
-        act_as(tx, &coordinator, |tx| journey::step(tx, project.id, &Seen::Any, &taken))?;
+        act_as(tx, &coordinator, |tx| {
+            journey::step(tx, project.id, &Seen::Any, &taken)
+        })?;
         Ok(())
     }
 
-    fn application(&self, tx: &mut Tx<'_>, number: usize) -> Result<Application> {
+    fn application(tx: &mut Tx<'_>, number: usize) -> Result<Application> {
         act_as(tx, &founder(number), |tx| {
             let project = own_project(tx)?;
             applications::of_project(tx.conn, project.id)
@@ -256,7 +379,7 @@ impl Doing<'_> {
     }
 
     /// The project, and the address of the coordinator of its region.
-    fn project_and_coordinator(&self, tx: &mut Tx<'_>, number: usize) -> Result<(Project, String)> {
+    fn project_and_coordinator(tx: &mut Tx<'_>, number: usize) -> Result<(Project, String)> {
         let project = act_as(tx, &founder(number), own_project)?;
         let region = project.region.clone().unwrap_or_default().to_lowercase();
         Ok((project, format!("coordinator.{region}@example.org")))
@@ -264,7 +387,11 @@ impl Doing<'_> {
 }
 
 /// Does something as the person with this address, with the rights they have at that moment.
-fn act_as<T>(tx: &mut Tx<'_>, email: &str, work: impl FnOnce(&mut Tx<'_>) -> Result<T>) -> Result<T> {
+fn act_as<T>(
+    tx: &mut Tx<'_>,
+    email: &str,
+    work: impl FnOnce(&mut Tx<'_>) -> Result<T>,
+) -> Result<T> {
     let account = accounts::find_by_email(tx.conn, email)?.or_not_found()?;
     let caller = Caller {
         actor: Actor::Account(account.id),
@@ -272,15 +399,25 @@ fn act_as<T>(tx: &mut Tx<'_>, email: &str, work: impl FnOnce(&mut Tx<'_>) -> Res
         language: Some(account.language),
         ..Caller::nobody()
     };
-    work(&mut Tx { conn: tx.conn, app: tx.app, now: tx.now, caller: &caller, request_id: tx.request_id })
+    work(&mut Tx {
+        conn: tx.conn,
+        app: tx.app,
+        now: tx.now,
+        caller: &caller,
+        request_id: tx.request_id,
+    })
 }
 
 /// The one project that a demo founder has.
 fn own_project(tx: &mut Tx<'_>) -> Result<Project> {
-    let own = tx.caller.grants.iter().find_map(|grant| match (grant.role, &grant.scope) {
-        (Role::Owner, Scope::Project { id }) => Some(projects::ProjectId(*id)),
-        _ => None,
-    });
+    let own = tx
+        .caller
+        .grants
+        .iter()
+        .find_map(|grant| match (grant.role, &grant.scope) {
+            (Role::Owner, Scope::Project { id }) => Some(projects::ProjectId(*id)),
+            _ => None,
+        });
     projects::find(tx.conn, own.or_not_found()?)
 }
 
@@ -315,16 +452,35 @@ pub async fn open_call(app: &Arc<App>) -> anyhow::Result<Summary> {
         opens_at: today.minus(Duration::days(30)),
         closes_at: today.plus(Duration::days(60)),
     };
-    let files = Files { networks: vec![NetworkFile { cohorts: vec![cohort], calls: vec![call], ..NetworkFile::default() }], postal: Vec::new() };
+    let files = Files {
+        networks: vec![NetworkFile {
+            cohorts: vec![cohort],
+            calls: vec![call],
+            ..NetworkFile::default()
+        }],
+        postal: Vec::new(),
+    };
     let cohort = app
         .run(Caller::system(), move |tx| {
             network::load(tx, &files)?;
             network::cohort_by_slug(tx.conn, COHORT)
         })
         .await?;
-    let mut accounts: Vec<(String, String)> =
-        file.people.iter().map(|person| (person.email.clone(), format!("{}, {}", person.role, person.scope))).collect();
-    accounts.extend(file.projects.iter().map(|one| (founder(one.number), format!("founder of {}", one.title))));
+    let mut accounts: Vec<(String, String)> = file
+        .people
+        .iter()
+        .map(|person| {
+            (
+                person.email.clone(),
+                format!("{}, {}", person.role, person.scope),
+            )
+        })
+        .collect();
+    accounts.extend(
+        file.projects
+            .iter()
+            .map(|one| (founder(one.number), format!("founder of {}", one.title))),
+    );
     Ok(Summary {
         projects: file.projects.len() + file.others.len(),
         applications: file.projects.len() + file.others.len(),

@@ -27,7 +27,14 @@ impl Fact {
     /// A fact about one thing.
     #[must_use]
     pub fn new(kind: &'static str, subject_kind: &'static str, subject_id: Uuid) -> Self {
-        Self { kind, subject_kind, subject_id, project_id: None, region: None, data: json!({}) }
+        Self {
+            kind,
+            subject_kind,
+            subject_id,
+            project_id: None,
+            region: None,
+            data: json!({}),
+        }
     }
 
     /// The project and region in whose scope the fact lies.
@@ -67,7 +74,11 @@ impl Event {
     /// A value that the fact noted, as text.
     #[must_use]
     pub fn text(&self, name: &str) -> &str {
-        self.data.0[name].as_str().unwrap_or_default()
+        self.data
+            .0
+            .get(name)
+            .and_then(Value::as_str)
+            .unwrap_or_default()
     }
 
     /// An id that the fact noted.

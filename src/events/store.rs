@@ -49,5 +49,9 @@ pub fn record(tx: &mut Tx<'_>, fact: Fact) -> Result<i64> {
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, seq: i64) -> Result<Event> {
-    events::table.find(seq).select(Event::as_select()).get_result(conn).or_not_found()
+    events::table
+        .find(seq)
+        .select(Event::as_select())
+        .get_result(conn)
+        .or_not_found()
 }

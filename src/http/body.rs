@@ -32,7 +32,8 @@ impl<T: DeserializeOwned + ToSchema + 'static> FromRequest for Valid<T> {
         Box::pin(async move {
             let app = app(&req)?;
             let bytes = read(&req, payload, &app).await?;
-            req.extensions_mut().insert(BodyDigest(crate::auth::secrets::sha256(&bytes)));
+            req.extensions_mut()
+                .insert(BodyDigest(crate::auth::secrets::sha256(&bytes)));
             let value = parse(&bytes)?;
             let shape = app.shapes.body::<T>()?;
             check(value, &shape).map(Self)
@@ -54,7 +55,10 @@ impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Query<T> {
                 .map_err(|_| Error::refused("unreadable"))?;
             for (name, value) in pairs.into_inner() {
                 if fields.insert(name.clone(), Value::from(value)).is_some() {
-                    return Err(Error::invalid(vec![FieldError::new(format!("/{name}"), "repeated")]));
+                    return Err(Error::invalid(vec![FieldError::new(
+                        format!("/{name}"),
+                        "repeated",
+                    )]));
                 }
             }
             let shape = app.shapes.query::<T>()?;
@@ -66,7 +70,9 @@ impl<T: DeserializeOwned + IntoParams + 'static> FromRequest for Query<T> {
 }
 
 fn app(req: &HttpRequest) -> Result<web::Data<App>> {
-    req.app_data::<web::Data<App>>().cloned().ok_or_else(|| anyhow::anyhow!("no App in this server").into())
+    req.app_data::<web::Data<App>>()
+        .cloned()
+        .ok_or_else(|| anyhow::anyhow!("no App in this server").into())
 }
 
 fn check<T: DeserializeOwned>(mut value: Value, shape: &crate::schema::Shape) -> Result<T> {
@@ -86,15 +92,25 @@ async fn read(req: &HttpRequest, payload: dev::Payload, app: &App) -> Result<Vec
     let kind = req.content_type().to_ascii_lowercase();
     let is_json = kind == "application/json" || kind == "application/merge-patch+json";
     let limit = app.config.server.body_limit_kib * 1024;
-    let announced = req.headers().get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
+    let announced = req
+        .headers()
+        .get(header::CONTENT_LENGTH)
+        .and_then(|v| v.to_str().ok()?.parse::<usize>().ok());
     if announced.is_some_and(|length| length > limit) {
         return Err(Error::refused("too-large"));
     }
-    if req.headers().get(header::CONTENT_ENCODING).is_some_and(|encoding| encoding != "identity") || !is_json {
+    if req
+        .headers()
+        .get(header::CONTENT_ENCODING)
+        .is_some_and(|encoding| encoding != "identity")
+        || !is_json
+    {
         return Err(Error::refused("unsupported-media-type"));
     }
     let patience = Duration::from_secs(app.config.server.body_timeout_seconds);
-    tokio::time::timeout(patience, collect(payload, limit)).await.map_err(|_| Error::refused("request-timeout"))?
+    tokio::time::timeout(patience, collect(payload, limit))
+        .await
+        .map_err(|_| Error::refused("request-timeout"))?
 }
 
 async fn collect(mut payload: dev::Payload, limit: usize) -> Result<Vec<u8>> {
@@ -153,7 +169,13 @@ mod tests {
 
     #[test]
     fn brackets_in_texts_do_not_count() {
-        for (json, expected) in [(r#"{"a":[1,{"b":2}]}"#, 3), (r#"["[[[["]"#, 1), (r#"["\"[[",[]]"#, 2), ("", 0), ("]]][", 1)] {
+        for (json, expected) in [
+            (r#"{"a":[1,{"b":2}]}"#, 3),
+            (r#"["[[[["]"#, 1),
+            (r#"["\"[[",[]]"#, 2),
+            ("", 0),
+            ("]]][", 1),
+        ] {
             assert_eq!(depth(json.as_bytes()), expected, "{json}");
         }
     }

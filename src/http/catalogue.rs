@@ -12,7 +12,8 @@ use crate::lang::{Lang, Names};
 pub const SOURCE: &str = include_str!("../../config/problems.toml");
 
 /// The parsed catalogue. It is a constant; that it parses is tested.
-pub static CATALOGUE: LazyLock<Catalogue> = LazyLock::new(|| toml::from_str(SOURCE).unwrap_or_default());
+pub static CATALOGUE: LazyLock<Catalogue> =
+    LazyLock::new(|| toml::from_str(SOURCE).unwrap_or_default());
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -49,13 +50,26 @@ impl Catalogue {
         );
         for (code, problem) in &self.problem {
             let (status, title) = (problem.status, &problem.title.en);
-            text.push_str(&format!("\n## {code}\n\n{status}: {title}\n\n{} {}\n", problem.cause, problem.cure));
+            text.push_str(&format!(
+                "\n## {code}\n\n{status}: {title}\n\n{} {}\n",
+                problem.cause, problem.cure
+            ));
         }
         for (heading, about, texts) in [
-            ("Field errors", "The `code` of an entry of `errors`; `pointer` is a JSON Pointer (RFC 6901) to the field.", &self.field),
-            ("Blockers", "The `code` of an entry of `blockers`: what stands in the way of a step.", &self.blocker),
+            (
+                "Field errors",
+                "The `code` of an entry of `errors`; `pointer` is a JSON Pointer (RFC 6901) to the field.",
+                &self.field,
+            ),
+            (
+                "Blockers",
+                "The `code` of an entry of `blockers`: what stands in the way of a step.",
+                &self.blocker,
+            ),
         ] {
-            text.push_str(&format!("\n# {heading}\n\n{about}\n\n| code | message |\n|---|---|\n"));
+            text.push_str(&format!(
+                "\n# {heading}\n\n{about}\n\n| code | message |\n|---|---|\n"
+            ));
             for (code, names) in texts {
                 text.push_str(&format!("| `{code}` | {} |\n", names.en));
             }
@@ -70,17 +84,31 @@ impl Catalogue {
 
     pub fn fill_blocker(&self, blocker: &mut Blocker, lang: Lang) {
         let mut values = blocker.values.clone();
-        values.extend(blocker.names.iter().map(|(name, names)| (*name, names.get(lang).to_owned())));
+        values.extend(
+            blocker
+                .names
+                .iter()
+                .map(|(name, names)| (*name, names.get(lang).to_owned())),
+        );
         blocker.message = message(&self.blocker, &blocker.code, &values, lang);
     }
 }
 
-fn message(texts: &BTreeMap<String, Names>, code: &str, values: &[(&str, String)], lang: Lang) -> String {
-    texts.get(code).map_or_else(|| code.to_owned(), |names| fill(names.get(lang), values))
+fn message(
+    texts: &BTreeMap<String, Names>,
+    code: &str,
+    values: &[(&str, String)],
+    lang: Lang,
+) -> String {
+    texts
+        .get(code)
+        .map_or_else(|| code.to_owned(), |names| fill(names.get(lang), values))
 }
 
 /// Puts values into a text's `{placeholders}`.
 #[must_use]
 pub fn fill(text: &str, values: &[(&str, String)]) -> String {
-    values.iter().fold(text.to_owned(), |text, (name, value)| text.replace(&format!("{{{name}}}"), value))
+    values.iter().fold(text.to_owned(), |text, (name, value)| {
+        text.replace(&format!("{{{name}}}"), value)
+    })
 }

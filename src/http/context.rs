@@ -38,7 +38,13 @@ impl FromRequest for Ctx {
             .ok_or_else(|| anyhow::anyhow!("a handler ran without its guard").into());
         std::future::ready(found.map(|(app, caller)| {
             let now = app.clock.now();
-            Self { now, lang: language(req), caller, app, req: req.clone() }
+            Self {
+                now,
+                lang: language(req),
+                caller,
+                app,
+                req: req.clone(),
+            }
         }))
     }
 }
@@ -46,7 +52,11 @@ impl FromRequest for Ctx {
 /// The language that the caller asks for.
 #[must_use]
 pub fn language(req: &HttpRequest) -> Lang {
-    Lang::negotiate(req.headers().get(header::ACCEPT_LANGUAGE).and_then(|value| value.to_str().ok()))
+    Lang::negotiate(
+        req.headers()
+            .get(header::ACCEPT_LANGUAGE)
+            .and_then(|value| value.to_str().ok()),
+    )
 }
 
 impl Ctx {
@@ -87,16 +97,31 @@ impl Ctx {
         self.write_once(None, work).await
     }
 
-    async fn write_once<F>(&self, request: Option<idempotency::Request>, mut work: F) -> Result<Reply>
+    async fn write_once<F>(
+        &self,
+        request: Option<idempotency::Request>,
+        mut work: F,
+    ) -> Result<Reply>
     where
         F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
     {
-        let (app, caller, now, request_id) = (self.app.clone(), self.caller.clone(), self.now, self.request_id());
+        let (app, caller, now, request_id) = (
+            self.app.clone(),
+            self.caller.clone(),
+            self.now,
+            self.request_id(),
+        );
         let reply = self
             .app
             .db
             .write(move |conn| {
-                let mut tx = Tx { conn, app: &app, now, caller: &caller, request_id: &request_id };
+                let mut tx = Tx {
+                    conn,
+                    app: &app,
+                    now,
+                    caller: &caller,
+                    request_id: &request_id,
+                };
                 idempotency::once(&mut tx, request.as_ref(), &mut work)
             })
             .await?;
@@ -119,15 +144,26 @@ impl Ctx {
 
     #[must_use]
     pub fn request_id(&self) -> String {
-        self.req.extensions().get::<RequestId>().map_or_else(String::new, |id| id.0.clone())
+        self.req
+            .extensions()
+            .get::<RequestId>()
+            .map_or_else(String::new, |id| id.0.clone())
     }
 
     fn idempotency(&self) -> Result<Option<idempotency::Request>> {
         let Some(key) = self.req.headers().get("Idempotency-Key") else {
             return Ok(None);
         };
-        let digest = self.req.extensions().get::<BodyDigest>().map_or_else(String::new, |digest| digest.0.clone());
-        let path = self.req.uri().path_and_query().map_or_else(String::new, ToString::to_string);
+        let digest = self
+            .req
+            .extensions()
+            .get::<BodyDigest>()
+            .map_or_else(String::new, |digest| digest.0.clone());
+        let path = self
+            .req
+            .uri()
+            .path_and_query()
+            .map_or_else(String::new, ToString::to_string);
         let key = key.to_str().unwrap_or_default();
         idempotency::Request::new(key, self.req.method().as_str(), &path, &digest).map(Some)
     }

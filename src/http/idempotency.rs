@@ -27,11 +27,15 @@ impl Request {
     pub fn new(key: &str, method: &str, path_and_query: &str, body_digest: &str) -> Result<Self> {
         let key = key.trim().trim_matches('"');
         if key.is_empty() || key.len() > LONGEST_KEY || !key.bytes().all(|b| b.is_ascii_graphic()) {
-            let error = FieldError::new("/Idempotency-Key", "wrong-format").with("format", "1 to 255 visible ASCII characters");
+            let error = FieldError::new("/Idempotency-Key", "wrong-format")
+                .with("format", "1 to 255 visible ASCII characters");
             return Err(Error::invalid(vec![error]));
         }
         let asked = format!("{method} {path_and_query} {body_digest}");
-        Ok(Self { key: key.to_owned(), fingerprint: crate::auth::secrets::sha256(asked.as_bytes()) })
+        Ok(Self {
+            key: key.to_owned(),
+            fingerprint: crate::auth::secrets::sha256(asked.as_bytes()),
+        })
     }
 }
 

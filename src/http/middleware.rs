@@ -48,12 +48,16 @@ pub async fn surround(
 }
 
 /// Turns every failed answer into a problem document and adds the headers that all answers have.
-fn finish(answered: ServiceResponse<BoxBody>, request_id: &str, lang: crate::lang::Lang) -> ServiceResponse<BoxBody> {
+fn finish(
+    answered: ServiceResponse<BoxBody>,
+    request_id: &str,
+    lang: crate::lang::Lang,
+) -> ServiceResponse<BoxBody> {
     let (req, mut response) = answered.into_parts();
     if response.status().is_client_error() || response.status().is_server_error() {
         response = problem::write(response, &req, request_id, lang);
     }
-    let path_is_page = req.path().starts_with("/docs");
+    let path_is_page = req.path().starts_with("/docs") || req.path() == "/account";
     let headers = response.headers_mut();
     let mut put = |name: &'static str, value: &str| {
         if let Ok(value) = HeaderValue::from_str(value) {
@@ -65,9 +69,20 @@ fn finish(answered: ServiceResponse<BoxBody>, request_id: &str, lang: crate::lan
     put("referrer-policy", "no-referrer");
     put("x-frame-options", "DENY");
     put("vary", "authorization, accept, accept-language");
-    put("content-security-policy", if path_is_page { PAGE_POLICY } else { "default-src 'none'; frame-ancestors 'none'" });
+    put(
+        "content-security-policy",
+        if path_is_page {
+            PAGE_POLICY
+        } else {
+            "default-src 'none'; frame-ancestors 'none'"
+        },
+    );
     if !headers.contains_key(header::CACHE_CONTROL) {
-        let caching = if path_is_page { "max-age=3600" } else { "no-store" };
+        let caching = if path_is_page {
+            "max-age=3600"
+        } else {
+            "no-store"
+        };
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
     }
     ServiceResponse::new(req, response)
@@ -79,9 +94,15 @@ const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'
 
 /// The caller's id if it is a sensible one, else a new one.
 fn request_id(req: &ServiceRequest) -> String {
-    let given = req.headers().get("x-request-id").and_then(|value| value.to_str().ok());
+    let given = req
+        .headers()
+        .get("x-request-id")
+        .and_then(|value| value.to_str().ok());
     match given {
-        Some(id) if (8..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') => {
+        Some(id)
+            if (8..=64).contains(&id.len())
+                && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-') =>
+        {
             id.to_owned()
         }
         _ => match req.app_data::<web::Data<App>>() {
@@ -92,10 +113,18 @@ fn request_id(req: &ServiceRequest) -> String {
 }
 
 fn too_large(req: &ServiceRequest) -> Option<&'static str> {
-    if req.uri().path_and_query().is_some_and(|path| path.as_str().len() > LONGEST_URI) {
+    if req
+        .uri()
+        .path_and_query()
+        .is_some_and(|path| path.as_str().len() > LONGEST_URI)
+    {
         return Some("uri-too-long");
     }
-    let head: usize = req.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 4).sum();
+    let head: usize = req
+        .headers()
+        .iter()
+        .map(|(name, value)| name.as_str().len() + value.len() + 4)
+        .sum();
     (head > LARGEST_HEAD).then_some("headers-too-large")
 }
 
@@ -117,9 +146,9 @@ pub async fn nothing_here(req: HttpRequest) -> HttpResponse {
         .map(|(app, pattern)| app.routes.methods(&pattern).join(", "))
         .filter(|methods| !methods.is_empty());
     match known {
-        Some(methods) if req.method() == Method::OPTIONS => {
-            HttpResponse::NoContent().insert_header((header::ALLOW, methods)).finish()
-        }
+        Some(methods) if req.method() == Method::OPTIONS => HttpResponse::NoContent()
+            .insert_header((header::ALLOW, methods))
+            .finish(),
         Some(methods) => {
             let mut answer = HttpResponse::from_error(Error::refused("method-not-allowed"));
             if let Ok(value) = HeaderValue::from_str(&methods) {

@@ -74,7 +74,12 @@ impl Keyset {
     /// # Errors
     /// `invalid` for a cursor of another list or other filters.
     pub fn new(req: &HttpRequest, paging: &Paging, sorts: &[&str]) -> Result<Self> {
-        let sort = paging.sort.as_deref().or(sorts.first().copied()).unwrap_or("-created_at").to_owned();
+        let sort = paging
+            .sort
+            .as_deref()
+            .or(sorts.first().copied())
+            .unwrap_or("-created_at")
+            .to_owned();
         if !sorts.contains(&sort.as_str()) {
             let error = FieldError::new("/sort", "not-one-of").with("options", sorts.join(", "));
             return Err(Error::invalid(vec![error]));
@@ -84,13 +89,26 @@ impl Keyset {
             None => None,
             Some(text) => {
                 let cursor = decode(text).filter(|cursor| cursor.s == sort && cursor.f == filters);
-                let cursor = cursor.ok_or_else(|| Error::invalid(vec![FieldError::new("/cursor", "wrong-cursor")]))?;
-                Some(After { value: cursor.v, id: cursor.i })
+                let cursor = cursor.ok_or_else(|| {
+                    Error::invalid(vec![FieldError::new("/cursor", "wrong-cursor")])
+                })?;
+                Some(After {
+                    value: cursor.v,
+                    id: cursor.i,
+                })
             }
         };
         let limit = paging.limit.unwrap_or(DEFAULT_LIMIT);
-        let (by, descending) = sort.strip_prefix('-').map_or((sort.clone(), false), |by| (by.to_owned(), true));
-        Ok(Self { limit, by, descending, after, filters })
+        let (by, descending) = sort
+            .strip_prefix('-')
+            .map_or((sort.clone(), false), |by| (by.to_owned(), true));
+        Ok(Self {
+            limit,
+            by,
+            descending,
+            after,
+            filters,
+        })
     }
 
     /// Cuts what was found (one more than asked for) to a page and makes the cursor of the next.
@@ -101,7 +119,12 @@ impl Keyset {
         let next = found.last().filter(|_| more).map(|last| {
             let (v, i) = key(last, &self.by);
             let sign = if self.descending { "-" } else { "" };
-            encode(&Cursor { s: format!("{sign}{}", self.by), v, i, f: self.filters.clone() })
+            encode(&Cursor {
+                s: format!("{sign}{}", self.by),
+                v,
+                i,
+                f: self.filters.clone(),
+            })
         });
         Page { data: found, next }
     }
@@ -168,7 +191,11 @@ macro_rules! keyset {
 ///
 /// # Errors
 /// When it can't be written.
-pub fn answer<T: Serialize>(ctx: &Ctx, page: &Page<T>, format: Option<Format>) -> Result<HttpResponse> {
+pub fn answer<T: Serialize>(
+    ctx: &Ctx,
+    page: &Page<T>,
+    format: Option<Format>,
+) -> Result<HttpResponse> {
     answer_by("cursor", ctx, page, format)
 }
 
@@ -176,7 +203,12 @@ pub fn answer<T: Serialize>(ctx: &Ctx, page: &Page<T>, format: Option<Format>) -
 ///
 /// # Errors
 /// When it can't be written.
-pub fn answer_by<T: Serialize>(parameter: &str, ctx: &Ctx, page: &Page<T>, format: Option<Format>) -> Result<HttpResponse> {
+pub fn answer_by<T: Serialize>(
+    parameter: &str,
+    ctx: &Ctx,
+    page: &Page<T>,
+    format: Option<Format>,
+) -> Result<HttpResponse> {
     let req = ctx.request();
     let accepts_csv = req
         .headers()
@@ -185,19 +217,31 @@ pub fn answer_by<T: Serialize>(parameter: &str, ctx: &Ctx, page: &Page<T>, forma
         .is_some_and(|value| value.trim_start().starts_with("text/csv"));
     let mut answer = HttpResponse::Ok();
     if let Some(next) = &page.next {
-        answer.insert_header((header::LINK, format!("<{}>; rel=\"next\"", next_url(req, parameter, next))));
+        answer.insert_header((
+            header::LINK,
+            format!("<{}>; rel=\"next\"", next_url(req, parameter, next)),
+        ));
     }
     if format == Some(Format::Csv) || (format.is_none() && accepts_csv) {
-        answer.insert_header((header::CONTENT_TYPE, "text/csv; charset=utf-8; header=present"));
+        answer.insert_header((
+            header::CONTENT_TYPE,
+            "text/csv; charset=utf-8; header=present",
+        ));
         return Ok(answer.body(csv(&page.data)?));
     }
     let body = Reply::ok(page)?.body.unwrap_or_default();
-    Ok(answer.insert_header((header::CONTENT_TYPE, "application/json")).body(body))
+    Ok(answer
+        .insert_header((header::CONTENT_TYPE, "application/json"))
+        .body(body))
 }
 
 fn next_url(req: &HttpRequest, parameter: &str, next: &str) -> String {
     let own = format!("{parameter}=");
-    let kept: Vec<&str> = req.query_string().split('&').filter(|p| !p.is_empty() && !p.starts_with(&own)).collect();
+    let kept: Vec<&str> = req
+        .query_string()
+        .split('&')
+        .filter(|p| !p.is_empty() && !p.starts_with(&own))
+        .collect();
     let glue = if kept.is_empty() { "" } else { "&" };
     format!("{}?{}{glue}{own}{next}", req.path(), kept.join("&"))
 }
@@ -208,7 +252,11 @@ fn csv<T: Serialize>(rows: &[T]) -> Result<String> {
     let mut flat = Vec::new();
     for row in rows {
         let mut cells = Vec::new();
-        flatten("", &serde_json::to_value(row).map_err(anyhow::Error::from)?, &mut cells);
+        flatten(
+            "",
+            &serde_json::to_value(row).map_err(anyhow::Error::from)?,
+            &mut cells,
+        );
         for (name, _) in &cells {
             if !columns.contains(name) {
                 columns.push(name.clone());
@@ -216,11 +264,16 @@ fn csv<T: Serialize>(rows: &[T]) -> Result<String> {
         }
         flat.push(cells);
     }
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut writer = csv::WriterBuilder::new()
+        .terminator(csv::Terminator::CRLF)
+        .from_writer(Vec::new());
     writer.write_record(&columns).map_err(anyhow::Error::from)?;
     for cells in flat {
         let record = columns.iter().map(|column| {
-            cells.iter().find(|(name, _)| name == column).map_or_else(String::new, |(_, text)| text.clone())
+            cells
+                .iter()
+                .find(|(name, _)| name == column)
+                .map_or_else(String::new, |(_, text)| text.clone())
         });
         writer.write_record(record).map_err(anyhow::Error::from)?;
     }
@@ -232,7 +285,11 @@ fn flatten(prefix: &str, value: &Value, cells: &mut Vec<(String, String)>) {
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                let name = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                let name = if prefix.is_empty() {
+                    name.clone()
+                } else {
+                    format!("{prefix}.{name}")
+                };
                 flatten(&name, field, cells);
             }
         }
@@ -244,7 +301,11 @@ fn flatten(prefix: &str, value: &Value, cells: &mut Vec<(String, String)>) {
 
 /// A text that a spreadsheet won't take for a formula.
 fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) { format!("'{text}") } else { text.to_owned() }
+    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
+        format!("'{text}")
+    } else {
+        text.to_owned()
+    }
 }
 
 /// What the list was filtered by, so that a cursor is good for that only.
@@ -252,10 +313,15 @@ fn fingerprint(req: &HttpRequest) -> String {
     let mut pairs: Vec<&str> = req
         .query_string()
         .split('&')
-        .filter(|pair| !["cursor=", "limit=", "format="].iter().any(|name| pair.starts_with(name)))
+        .filter(|pair| {
+            !["cursor=", "limit=", "format="]
+                .iter()
+                .any(|name| pair.starts_with(name))
+        })
         .collect();
     pairs.sort_unstable();
-    let digest = crate::auth::secrets::sha256(format!("{}?{}", req.path(), pairs.join("&")).as_bytes());
+    let digest =
+        crate::auth::secrets::sha256(format!("{}?{}", req.path(), pairs.join("&")).as_bytes());
     digest.get(..16).unwrap_or_default().to_owned()
 }
 
@@ -281,8 +347,14 @@ mod tests {
 
     #[test]
     fn rows_become_lines_and_nested_values_columns() {
-        let rows = [serde_json::json!({"a": "x,\"y\"", "b": {"c": 1}}), serde_json::json!({"a": null, "d": true})];
-        assert_eq!(csv(&rows).unwrap(), "a,b.c,d\r\n\"x,\"\"y\"\"\",1,\r\n,,true\r\n");
+        let rows = [
+            serde_json::json!({"a": "x,\"y\"", "b": {"c": 1}}),
+            serde_json::json!({"a": null, "d": true}),
+        ];
+        assert_eq!(
+            csv(&rows).unwrap(),
+            "a,b.c,d\r\n\"x,\"\"y\"\"\",1,\r\n,,true\r\n"
+        );
     }
 
     proptest::proptest! {

@@ -87,11 +87,16 @@ fn code_of(status: StatusCode) -> &'static str {
 }
 
 /// Writes the problem document into an answer that needs one.
-pub fn write(response: HttpResponse, req: &HttpRequest, request_id: &str, lang: Lang) -> HttpResponse {
-    let refused = response
-        .extensions()
-        .get::<Draft>()
-        .map_or_else(|| Refused::new(code_of(response.status())), |draft| draft.0.clone());
+pub fn write(
+    response: HttpResponse,
+    req: &HttpRequest,
+    request_id: &str,
+    lang: Lang,
+) -> HttpResponse {
+    let refused = response.extensions().get::<Draft>().map_or_else(
+        || Refused::new(code_of(response.status())),
+        |draft| draft.0.clone(),
+    );
     let status = status_of(refused.code);
     let retry_after = refused.retry_after;
     let problem = document(refused, status, req.path(), request_id, lang);
@@ -115,21 +120,37 @@ pub fn write(response: HttpResponse, req: &HttpRequest, request_id: &str, lang: 
 /// RFC 6750 §3: what kind of token is asked for, and what was wrong with the one that came.
 fn challenge(code: &str) -> &'static str {
     match code {
-        "token-expired" => r#"Bearer realm="colonnade", error="invalid_token", error_description="expired""#,
+        "token-expired" => {
+            r#"Bearer realm="colonnade", error="invalid_token", error_description="expired""#
+        }
         "token-not-accepted" => r#"Bearer realm="colonnade", error="invalid_token""#,
         _ => r#"Bearer realm="colonnade""#,
     }
 }
 
-fn document(refused: Refused, status: StatusCode, path: &str, request_id: &str, lang: Lang) -> Problem {
-    let Refused { code, values, mut fields, mut blockers, .. } = refused;
+fn document(
+    refused: Refused,
+    status: StatusCode,
+    path: &str,
+    request_id: &str,
+    lang: Lang,
+) -> Problem {
+    let Refused {
+        code,
+        values,
+        mut fields,
+        mut blockers,
+        ..
+    } = refused;
     for error in &mut fields {
         CATALOGUE.fill_field(error, lang);
     }
     for blocker in &mut blockers {
         CATALOGUE.fill_blocker(blocker, lang);
     }
-    let title = CATALOGUE.problem(code).map_or(code, |problem| problem.title.get(lang));
+    let title = CATALOGUE
+        .problem(code)
+        .map_or(code, |problem| problem.title.get(lang));
     let title = fill(title, &values);
     let details: Vec<&str> = fields
         .iter()

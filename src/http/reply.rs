@@ -56,7 +56,11 @@ impl Reply {
     /// When the body can't be written as JSON.
     pub fn json(status: StatusCode, body: &impl Serialize) -> Result<Self> {
         let body = serde_json::to_string(body).map_err(anyhow::Error::from)?;
-        Ok(Self { status: status.as_u16(), body: Some(body), ..Self::nothing() })
+        Ok(Self {
+            status: status.as_u16(),
+            body: Some(body),
+            ..Self::nothing()
+        })
     }
 
     /// The version of the row that the body shows.
@@ -69,7 +73,8 @@ impl Reply {
     /// A strong tag made from the body itself, for what has no version.
     #[must_use]
     pub fn tagged_by_content(mut self) -> Self {
-        let digest = crate::auth::secrets::sha256(self.body.as_deref().unwrap_or_default().as_bytes());
+        let digest =
+            crate::auth::secrets::sha256(self.body.as_deref().unwrap_or_default().as_bytes());
         self.etag = digest.get(..32).map(|start| format!("\"{start}\""));
         self
     }
@@ -86,8 +91,15 @@ impl Responder for Reply {
 
     fn respond_to(self, req: &HttpRequest) -> HttpResponse {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let unchanged = self.etag.as_deref().is_some_and(|tag| version::is_unchanged(req, tag));
-        let mut answer = HttpResponse::build(if unchanged { StatusCode::NOT_MODIFIED } else { status });
+        let unchanged = self
+            .etag
+            .as_deref()
+            .is_some_and(|tag| version::is_unchanged(req, tag));
+        let mut answer = HttpResponse::build(if unchanged {
+            StatusCode::NOT_MODIFIED
+        } else {
+            status
+        });
         if let Some(tag) = self.etag {
             answer.insert_header((header::ETAG, tag));
         }

@@ -38,7 +38,11 @@ pub struct Rules {
 
 impl<'a> Routes<'a> {
     pub fn new(actix: &'a mut ServiceConfig) -> Self {
-        Self { actix, declared: Vec::new(), schemas: Vec::new() }
+        Self {
+            actix,
+            declared: Vec::new(),
+            schemas: Vec::new(),
+        }
     }
 
     /// Declares a route with its policy.
@@ -46,7 +50,13 @@ impl<'a> Routes<'a> {
     where
         F: HttpServiceFactory + OpenApiFactory + 'static,
     {
-        self.declare(handler, Rules { policy, versioned: false });
+        self.declare(
+            handler,
+            Rules {
+                policy,
+                versioned: false,
+            },
+        );
     }
 
     /// Declares a route that changes or moves something that exists.
@@ -54,7 +64,13 @@ impl<'a> Routes<'a> {
     where
         F: HttpServiceFactory + OpenApiFactory + 'static,
     {
-        self.declare(handler, Rules { policy, versioned: true });
+        self.declare(
+            handler,
+            Rules {
+                policy,
+                versioned: true,
+            },
+        );
     }
 
     fn declare<F>(&mut self, handler: F, rules: Rules)
@@ -104,22 +120,34 @@ impl RouteTable {
     pub fn new(declared: &[Declared]) -> Self {
         let mut table: HashMap<String, Vec<(Method, Rules)>> = HashMap::new();
         for route in declared {
-            table.entry(route.path.clone()).or_default().push((route.method.clone(), route.rules));
+            table
+                .entry(route.path.clone())
+                .or_default()
+                .push((route.method.clone(), route.rules));
         }
         Self(table)
     }
 
     #[must_use]
     pub fn find(&self, method: &Method, pattern: &str) -> Option<Rules> {
-        let (_, rules) = self.0.get(pattern)?.iter().find(|(known, _)| known == method)?;
+        let (_, rules) = self
+            .0
+            .get(pattern)?
+            .iter()
+            .find(|(known, _)| known == method)?;
         Some(*rules)
     }
 
     /// The methods that a path knows; empty for a path that is not there.
     #[must_use]
     pub fn methods(&self, pattern: &str) -> Vec<&str> {
-        let mut methods: Vec<&str> =
-            self.0.get(pattern).into_iter().flatten().map(|(method, _)| method.as_str()).collect();
+        let mut methods: Vec<&str> = self
+            .0
+            .get(pattern)
+            .into_iter()
+            .flatten()
+            .map(|(method, _)| method.as_str())
+            .collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
@@ -129,6 +157,10 @@ impl RouteTable {
 
     /// Every route, for the tests.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Method, Rules)> {
-        self.0.iter().flat_map(|(path, methods)| methods.iter().map(move |(method, rules)| (path.as_str(), method, *rules)))
+        self.0.iter().flat_map(|(path, methods)| {
+            methods
+                .iter()
+                .map(move |(method, rules)| (path.as_str(), method, *rules))
+        })
     }
 }

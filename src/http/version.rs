@@ -17,12 +17,21 @@ impl Seen {
     /// # Errors
     /// `version-needed` without the header.
     pub fn from_request(req: &HttpRequest) -> Result<Self> {
-        let value = req.headers().get(header::IF_MATCH).ok_or_else(|| Error::refused("version-needed"))?;
+        let value = req
+            .headers()
+            .get(header::IF_MATCH)
+            .ok_or_else(|| Error::refused("version-needed"))?;
         let value = value.to_str().unwrap_or_default();
         if value.trim() == "*" {
             return Ok(Self::Any);
         }
-        let tags = value.split(',').filter_map(|tag| tag.trim().strip_prefix('"')?.strip_suffix('"')?.parse().ok());
+        let tags = value.split(',').filter_map(|tag| {
+            tag.trim()
+                .strip_prefix('"')?
+                .strip_suffix('"')?
+                .parse()
+                .ok()
+        });
         Ok(Self::These(tags.collect()))
     }
 
@@ -48,7 +57,7 @@ pub fn is_unchanged(req: &HttpRequest, tag: &str) -> bool {
     if !matches!(*req.method(), Method::GET | Method::HEAD) {
         return false;
     }
-    let Ok(wanted) = req.get_header::<header::IfNoneMatch>().map_or(Err(()), Ok) else {
+    let Some(wanted) = req.get_header::<header::IfNoneMatch>() else {
         return false;
     };
     match wanted {

@@ -40,7 +40,7 @@ pub struct Task {
 impl Task {
     #[must_use]
     pub fn noted_id(&self, name: &str) -> Option<Uuid> {
-        self.payload[name].as_str()?.parse().ok()
+        self.payload.get(name)?.as_str()?.parse().ok()
     }
 }
 
@@ -57,8 +57,12 @@ pub enum Outcome {
 /// The wait before the next try: it doubles with each failure, up to a limit.
 #[must_use]
 pub fn delay(first: i64, last: i64, failures: i32) -> chrono::Duration {
-    let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(0).min(32);
-    let seconds = first.saturating_mul(2_i64.saturating_pow(doublings)).min(last);
+    let doublings = u32::try_from(failures.saturating_sub(1))
+        .unwrap_or(0)
+        .min(32);
+    let seconds = first
+        .saturating_mul(2_i64.saturating_pow(doublings))
+        .min(last);
     chrono::Duration::seconds(seconds)
 }
 
@@ -68,13 +72,18 @@ mod tests {
 
     #[test]
     fn waits_double_up_to_a_limit() {
-        let seconds: Vec<_> = [1, 2, 3, 10, 11, 1000].iter().map(|n| delay(30, 21_600, *n).num_seconds()).collect();
+        let seconds: Vec<_> = [1, 2, 3, 10, 11, 1000]
+            .iter()
+            .map(|n| delay(30, 21_600, *n).num_seconds())
+            .collect();
         assert_eq!(seconds, [30, 60, 120, 15_360, 21_600, 21_600]);
     }
 
     #[test]
     fn the_default_schedule_lasts_about_three_days() {
-        let config = crate::config::Config::load(None, &[]).unwrap().notifications;
+        let config = crate::config::Config::load(None, &[])
+            .unwrap()
+            .notifications;
         let total: i64 = (1..config.attempts)
             .map(|n| delay(config.first_retry_seconds, config.last_retry_seconds, n).num_seconds())
             .sum();

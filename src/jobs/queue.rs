@@ -46,7 +46,13 @@ struct Leased {
 
 /// Takes work that is due, oldest first. Instances don't get in each other's way: on PostgreSQL rows that another
 /// one is taking are skipped, and SQLite has one writer.
-pub(super) fn lease(conn: &mut Conn, worker: &str, now: Moment, until: Moment, most: i64) -> QueryResult<Vec<(String, Task)>> {
+pub(super) fn lease(
+    conn: &mut Conn,
+    worker: &str,
+    now: Moment,
+    until: Moment,
+    most: i64,
+) -> QueryResult<Vec<(String, Task)>> {
     let skip = match conn {
         Conn::Sqlite(_) => "",
         Conn::Pg(_) => "FOR UPDATE SKIP LOCKED",
@@ -65,7 +71,12 @@ pub(super) fn lease(conn: &mut Conn, worker: &str, now: Moment, until: Moment, m
     .bind::<BigInt, _>(most)
     .load(conn)?;
     let task = |row: Leased| {
-        let task = Task { id: row.id, payload: row.payload.0, attempts: row.attempts, lease_until: until };
+        let task = Task {
+            id: row.id,
+            payload: row.payload.0,
+            attempts: row.attempts,
+            lease_until: until,
+        };
         (row.kind, task)
     };
     Ok(rows.into_iter().map(task).collect())
@@ -73,11 +84,19 @@ pub(super) fn lease(conn: &mut Conn, worker: &str, now: Moment, until: Moment, m
 
 /// Work done is work gone.
 pub(super) fn done(conn: &mut Conn, id: JobId) -> QueryResult<()> {
-    diesel::delete(jobs::table.find(id)).execute(conn).map(|_| ())
+    diesel::delete(jobs::table.find(id))
+        .execute(conn)
+        .map(|_| ())
 }
 
 /// Tries again later, or puts the work aside as dead.
-pub(super) fn postpone(conn: &mut Conn, task: &Task, error: &str, next: Option<Moment>, now: Moment) -> QueryResult<()> {
+pub(super) fn postpone(
+    conn: &mut Conn,
+    task: &Task,
+    error: &str,
+    next: Option<Moment>,
+    now: Moment,
+) -> QueryResult<()> {
     diesel::update(jobs::table.find(task.id))
         .set((
             jobs::state.eq(if next.is_some() { "waiting" } else { "dead" }),
@@ -94,7 +113,10 @@ pub(super) fn postpone(conn: &mut Conn, task: &Task, error: &str, next: Option<M
 /// Gives back what was taken and not begun.
 pub(super) fn release(conn: &mut Conn, id: JobId) -> QueryResult<()> {
     diesel::update(jobs::table.find(id))
-        .set((jobs::lease_until.eq(None::<Moment>), jobs::leased_by.eq(None::<String>)))
+        .set((
+            jobs::lease_until.eq(None::<Moment>),
+            jobs::leased_by.eq(None::<String>),
+        ))
         .execute(conn)
         .map(|_| ())
 }
@@ -104,7 +126,10 @@ pub(super) fn release(conn: &mut Conn, id: JobId) -> QueryResult<()> {
 /// # Errors
 /// The database's.
 pub fn waiting(conn: &mut Conn) -> QueryResult<i64> {
-    jobs::table.filter(jobs::state.eq("waiting")).count().get_result(conn)
+    jobs::table
+        .filter(jobs::state.eq("waiting"))
+        .count()
+        .get_result(conn)
 }
 
 /// How much work was put aside.
@@ -112,5 +137,8 @@ pub fn waiting(conn: &mut Conn) -> QueryResult<i64> {
 /// # Errors
 /// The database's.
 pub fn dead(conn: &mut Conn) -> QueryResult<i64> {
-    jobs::table.filter(jobs::state.eq("dead")).count().get_result(conn)
+    jobs::table
+        .filter(jobs::state.eq("dead"))
+        .count()
+        .get_result(conn)
 }

@@ -51,19 +51,27 @@ async fn round(app: &Arc<App>, worker: &str) -> Result<usize> {
     let settings = &app.config.notifications;
     let (now, worker, most) = (app.clock.now(), worker.to_owned(), settings.batch);
     let until = now.plus(chrono::Duration::seconds(settings.lease_seconds));
-    let leased = app.db.write(move |conn| Ok(queue::lease(conn, &worker, now, until, most)?)).await?;
+    let leased = app
+        .db
+        .write(move |conn| Ok(queue::lease(conn, &worker, now, until, most)?))
+        .await?;
     let count = leased.len();
     let at_once = usize::try_from(app.config.mail.connections).unwrap_or(1);
-    stream::iter(leased).for_each_concurrent(at_once, |(kind, task)| one(app, kind, task)).await;
+    stream::iter(leased)
+        .for_each_concurrent(at_once, |(kind, task)| one(app, kind, task))
+        .await;
     Ok(count)
 }
 
 async fn one(app: &Arc<App>, kind: String, task: Task) {
     // A piece whose lease is about to end may be taken by another instance while we are at it.
-    let margin = chrono::Duration::seconds(i64::try_from(app.config.mail.timeout_seconds).unwrap_or(20));
+    let margin =
+        chrono::Duration::seconds(i64::try_from(app.config.mail.timeout_seconds).unwrap_or(20));
     let settled = if app.is_stopping() || app.clock.now().plus(margin) >= task.lease_until {
         let id = task.id;
-        app.db.write(move |conn| Ok(queue::release(conn, id)?)).await
+        app.db
+            .write(move |conn| Ok(queue::release(conn, id)?))
+            .await
     } else {
         let outcome = match crate::app::jobs().find(|job| job.kind == kind) {
             Some(job) => (job.work)(app.clone(), task.clone()).await,
@@ -78,22 +86,35 @@ async fn one(app: &Arc<App>, kind: String, task: Task) {
 }
 
 async fn settle(app: &Arc<App>, kind: &str, task: Task, outcome: Outcome) -> Result<()> {
-    metrics::counter!("jobs_total", "kind" => kind.to_owned(), "outcome" => word(&outcome)).increment(1);
+    metrics::counter!("jobs_total", "kind" => kind.to_owned(), "outcome" => word(&outcome))
+        .increment(1);
     let now = app.clock.now();
     let (error, next) = match outcome {
-        Outcome::Done => return app.db.write(move |conn| Ok(queue::done(conn, task.id)?)).await,
+        Outcome::Done => {
+            return app
+                .db
+                .write(move |conn| Ok(queue::done(conn, task.id)?))
+                .await;
+        }
         Outcome::Retry(error) => (error, next_try(app, &task, now)),
         Outcome::Fail(error) => (error, None),
     };
     tracing::warn!(kind, job = %task.id, attempts = task.attempts + 1, dead = next.is_none(), error, "work failed");
-    app.db.write(move |conn| Ok(queue::postpone(conn, &task, &error, next, now)?)).await
+    app.db
+        .write(move |conn| Ok(queue::postpone(conn, &task, &error, next, now)?))
+        .await
 }
 
 fn next_try(app: &App, task: &Task, now: Moment) -> Option<Moment> {
     let settings = &app.config.notifications;
     let failures = task.attempts + 1;
-    (failures < settings.attempts)
-        .then(|| now.plus(delay(settings.first_retry_seconds, settings.last_retry_seconds, failures)))
+    (failures < settings.attempts).then(|| {
+        now.plus(delay(
+            settings.first_retry_seconds,
+            settings.last_retry_seconds,
+            failures,
+        ))
+    })
 }
 
 fn word(outcome: &Outcome) -> &'static str {

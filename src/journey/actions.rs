@@ -6,7 +6,8 @@ use uuid::Uuid;
 
 use super::gate::{self, Evidence, Open};
 use super::model::{
-    Facts, Kind, Milestone, MilestoneId, Refusal, Stay, Step, Transition, blockers, destination, ended, refusal, state_after,
+    Facts, Kind, Milestone, MilestoneId, Refusal, Stay, Step, Transition, blockers, destination,
+    ended, refusal, state_after,
 };
 use super::store;
 use crate::app::Tx;
@@ -18,16 +19,24 @@ use crate::events::{self, Fact};
 use crate::http::Seen;
 use crate::lang::Names;
 use crate::network::{self, CohortId, Pillar, PillarPlan, Programme};
-use crate::projects::{self, AssignmentRole, Course, Project, ProjectId, State, may_manage, may_represent};
+use crate::projects::{
+    self, AssignmentRole, Course, Project, ProjectId, State, may_manage, may_represent,
+};
 
 /// Takes a step: loads, decides, keeps, tells.
 ///
 /// # Errors
 /// The refusal with everything that stands in the way, or `invalid` with everything that is missing.
-pub fn step(tx: &mut Tx<'_>, id: ProjectId, seen: &Seen, step: &Step) -> Result<(Transition, Project)> {
+pub fn step(
+    tx: &mut Tx<'_>,
+    id: ProjectId,
+    seen: &Seen,
+    step: &Step,
+) -> Result<(Transition, Project)> {
     let project = projects::lock(tx.conn, tx.caller, id)?;
     let facts = facts(tx.conn, tx.caller, &project, step)?;
-    if !facts.manages && !(step.kind == Kind::Exit && facts.represents) {
+    let withdrawing = step.kind == Kind::Exit && facts.represents;
+    if !facts.manages && !withdrawing {
         return Err(Error::refused("not-allowed"));
     }
     seen.check(project.version)?;
@@ -53,14 +62,28 @@ pub struct Admission {
 ///
 /// # Errors
 /// `cohort-full`, `region-quota-full`, `region-not-served` or that the project takes part already.
-pub fn admit(tx: &mut Tx<'_>, project: &Project, admission: &Admission) -> Result<(Transition, Project)> {
+pub fn admit(
+    tx: &mut Tx<'_>,
+    project: &Project,
+    admission: &Admission,
+) -> Result<(Transition, Project)> {
     let mut step = Step::new(Kind::Enter);
     step.to = Some(admission.pillar);
     step.cohort_id = Some(admission.cohort);
     let room = room(tx.conn, project, admission.cohort)?;
-    let facts = Facts { manages: true, room, ..Facts::default() };
+    let facts = Facts {
+        manages: true,
+        room,
+        ..Facts::default()
+    };
     refuse_if_blocked(blockers(project, &step, &facts))?;
-    take(tx, project, &step, Some(admission.application), admission.feedback.clone())
+    take(
+        tx,
+        project,
+        &step,
+        Some(admission.application),
+        admission.feedback.clone(),
+    )
 }
 
 fn refuse_if_blocked(found: Vec<Blocker>) -> Result<()> {
@@ -102,7 +125,9 @@ fn room(conn: &mut Conn, project: &Project, cohort: CohortId) -> Result<Vec<Bloc
     if taken >= i64::from(cohort.capacity) {
         found.push(Blocker::new("cohort-full"));
     }
-    let quota = network::places_of(conn, cohort.id)?.into_iter().find(|(known, _)| Some(known.as_str()) == region);
+    let quota = network::places_of(conn, cohort.id)?
+        .into_iter()
+        .find(|(known, _)| Some(known.as_str()) == region);
     if let Some((region, places)) = quota
         && here >= i64::from(places)
     {
@@ -113,7 +138,8 @@ fn room(conn: &mut Conn, project: &Project, cohort: CohortId) -> Result<Vec<Bloc
 
 /// The open requirements of every gate between here and there.
 fn open_requirements(conn: &mut Conn, project: &Project, step: &Step) -> Result<Vec<Open>> {
-    let (Some(here), Some(programme)) = (project.pillar, programme_of(conn, project.cohort_id)?) else {
+    let (Some(here), Some(programme)) = (project.pillar, programme_of(conn, project.cohort_id)?)
+    else {
         return Ok(Vec::new());
     };
     let passed = match (step.kind, destination(project, step.kind, step.to)) {
@@ -134,11 +160,25 @@ fn evidence(conn: &mut Conn, project: &Project, plan: &PillarPlan) -> Result<Evi
     let stay = store::last_stay_in(conn, project.id, plan.pillar)?;
     let (open_milestones, coach_updates) = match &stay {
         Some(stay) => {
-            let open = store::milestones_of_stay(conn, stay.id.0)?.into_iter().filter(|one| one.required && one.done_at.is_none());
-            let titles = open.map(|one| serde_json::from_value(one.titles.0).unwrap_or_else(|_| Names::same("")));
-            (titles.collect(), coaching::count_coach_updates(conn, stay.id.0)?)
+            let open = store::milestones_of_stay(conn, stay.id.0)?
+                .into_iter()
+                .filter(|one| one.required && one.done_at.is_none());
+            let titles = open.map(|one| {
+                serde_json::from_value(one.titles.0).unwrap_or_else(|_| Names::same(""))
+            });
+            (
+                titles.collect(),
+                coaching::count_coach_updates(conn, stay.id.0)?,
+            )
         }
-        None => (plan.milestones.iter().filter(|one| one.required).map(|one| one.titles.clone()).collect(), 0),
+        None => (
+            plan.milestones
+                .iter()
+                .filter(|one| one.required)
+                .map(|one| one.titles.clone())
+                .collect(),
+            0,
+        ),
     };
     Ok(Evidence {
         pillar: plan.pillar,
@@ -150,7 +190,9 @@ fn evidence(conn: &mut Conn, project: &Project, plan: &PillarPlan) -> Result<Evi
 }
 
 fn programme_of(conn: &mut Conn, cohort: Option<CohortId>) -> Result<Option<Programme>> {
-    let Some(cohort) = cohort else { return Ok(None) };
+    let Some(cohort) = cohort else {
+        return Ok(None);
+    };
     let cohort = network::cohort(conn, cohort)?;
     network::programme(conn, cohort.programme_id).map(Some)
 }
@@ -186,18 +228,40 @@ fn take(
 }
 
 /// Leaves the pillar, if the project is in one, and begins the next stay with its milestones.
-fn move_to(tx: &mut Tx<'_>, project: &Project, step: &Step, to: Option<Pillar>, cohort: Option<CohortId>) -> Result<Course> {
+fn move_to(
+    tx: &mut Tx<'_>,
+    project: &Project,
+    step: &Step,
+    to: Option<Pillar>,
+    cohort: Option<CohortId>,
+) -> Result<Course> {
     let to = to.ok_or_else(|| anyhow::anyhow!("a move leads nowhere"))?;
     if project.pillar.is_some() {
         leave(tx, project, step.kind)?;
     }
     let programme = programme_of(tx.conn, cohort)?;
     let plan = programme.as_ref().and_then(|programme| programme.plan(to));
-    let stay = store::insert_stay(tx, project, cohort, to, plan.map_or(0, |plan| plan.target_days))?;
+    let stay = store::insert_stay(
+        tx,
+        project,
+        cohort,
+        to,
+        plan.map_or(0, |plan| plan.target_days),
+    )?;
     let mut next_due_on: Option<NaiveDate> = None;
-    for template in plan.map(|plan| plan.milestones.as_slice()).unwrap_or_default() {
+    for template in plan
+        .map(|plan| plan.milestones.as_slice())
+        .unwrap_or_default()
+    {
         let due_on = (tx.now.plus(Duration::days(template.due_days))).day();
-        store::insert_milestone(tx, &stay, Some(&template.key), &template.titles, due_on, template.required)?;
+        store::insert_milestone(
+            tx,
+            &stay,
+            Some(&template.key),
+            &template.titles,
+            due_on,
+            template.required,
+        )?;
         next_due_on = Some(next_due_on.map_or(due_on, |known| known.min(due_on)));
     }
     Ok(Course {
@@ -221,7 +285,12 @@ fn leave(tx: &mut Tx<'_>, project: &Project, kind: Kind) -> Result<()> {
     stay.left_at = Some(tx.now);
     stay.left_by = Some(kind);
     store::keep_stay(tx, &stay)?;
-    coaching::end_bound(tx, project, stay.pillar, matches!(kind, Kind::Exit | Kind::Graduate))
+    coaching::end_bound(
+        tx,
+        project,
+        stay.pillar,
+        matches!(kind, Kind::Exit | Kind::Graduate),
+    )
 }
 
 /// Stops the clock.
@@ -229,7 +298,11 @@ fn hold(tx: &mut Tx<'_>, project: &Project) -> Result<Course> {
     let mut stay = store::open_stay(tx.conn, project.id)?;
     stay.held_since = Some(tx.now);
     store::keep_stay(tx, &stay)?;
-    Ok(Course { state: State::OnHold, target_at: None, ..project.course() })
+    Ok(Course {
+        state: State::OnHold,
+        target_at: None,
+        ..project.course()
+    })
 }
 
 /// Lets the clock go on, and silence count from now.
@@ -239,7 +312,12 @@ fn resume(tx: &mut Tx<'_>, project: &Project) -> Result<Course> {
         stay.held_seconds += tx.now.since(since).num_seconds();
     }
     store::keep_stay(tx, &stay)?;
-    Ok(Course { state: State::Active, target_at: stay.target_at(), quiet_since: Some(tx.now), ..project.course() })
+    Ok(Course {
+        state: State::Active,
+        target_at: stay.target_at(),
+        quiet_since: Some(tx.now),
+        ..project.course()
+    })
 }
 
 fn tell(tx: &mut Tx<'_>, project: &Project, transition: &Transition) -> Result<()> {
@@ -250,7 +328,12 @@ fn tell(tx: &mut Tx<'_>, project: &Project, transition: &Transition) -> Result<(
         "cohort_id": transition.cohort_id, "reason_code": transition.reason_code,
     });
     let fact = Fact::new(transition.kind.event(), "project", project.id.0);
-    events::record(tx, fact.within(project.id.0, project.region.as_deref()).data(data)).map(|_| ())
+    events::record(
+        tx,
+        fact.within(project.id.0, project.region.as_deref())
+            .data(data),
+    )
+    .map(|_| ())
 }
 
 fn stay_ref(stay: &Stay) -> projects::StayId {
@@ -261,12 +344,21 @@ fn stay_ref(stay: &Stay) -> projects::StayId {
 ///
 /// # Errors
 /// `not-allowed`, or `transition-not-possible` where the project is in no pillar.
-pub fn add_milestone(tx: &mut Tx<'_>, id: ProjectId, titles: &Names, due_on: NaiveDate, required: bool) -> Result<Milestone> {
+pub fn add_milestone(
+    tx: &mut Tx<'_>,
+    id: ProjectId,
+    titles: &Names,
+    due_on: NaiveDate,
+    required: bool,
+) -> Result<Milestone> {
     let project = projects::lock(tx.conn, tx.caller, id)?;
     if !works_for(tx.conn, tx.caller, &project)? {
         return Err(Error::refused("not-allowed"));
     }
-    let blocked = || Refused::new(Refusal::TransitionNotPossible.code()).blocked_by(vec![Blocker::new("project-not-active")]);
+    let blocked = || {
+        Refused::new(Refusal::TransitionNotPossible.code())
+            .blocked_by(vec![Blocker::new("project-not-active")])
+    };
     let stay = store::open_stay(tx.conn, id).map_err(|_| blocked())?;
     let milestone = store::insert_milestone(tx, &stay, None, titles, due_on, required)?;
     keep_next_due(tx, &project, &stay)?;
@@ -278,7 +370,12 @@ pub fn add_milestone(tx: &mut Tx<'_>, id: ProjectId, titles: &Names, due_on: Nai
 ///
 /// # Errors
 /// `not-allowed`, `stale-version`, or that it is done already.
-pub fn finish_milestone(tx: &mut Tx<'_>, id: ProjectId, milestone: MilestoneId, seen: &Seen) -> Result<Milestone> {
+pub fn finish_milestone(
+    tx: &mut Tx<'_>,
+    id: ProjectId,
+    milestone: MilestoneId,
+    seen: &Seen,
+) -> Result<Milestone> {
     let project = projects::lock(tx.conn, tx.caller, id)?;
     let milestone = store::milestone(tx.conn, id, milestone)?;
     if !works_for(tx.conn, tx.caller, &project)? && !may_represent(tx.caller, id) {
@@ -301,18 +398,36 @@ pub fn finish_milestone(tx: &mut Tx<'_>, id: ProjectId, milestone: MilestoneId, 
 /// Whether the caller coordinates the project or coaches it now.
 fn works_for(conn: &mut Conn, caller: &Caller, project: &Project) -> Result<bool> {
     let open = projects::open_assignments(conn, project.id)?;
-    let coaches = open.iter().any(|one| one.role == AssignmentRole::Coach && Some(one.account_id) == caller.account());
+    let coaches = open
+        .iter()
+        .any(|one| one.role == AssignmentRole::Coach && Some(one.account_id) == caller.account());
     Ok(coaches || may_manage(caller, project))
 }
 
 fn keep_next_due(tx: &mut Tx<'_>, project: &Project, stay: &Stay) -> Result<()> {
-    let open = store::milestones_of_stay(tx.conn, stay.id.0)?.into_iter().filter(|one| one.done_at.is_none());
+    let open = store::milestones_of_stay(tx.conn, stay.id.0)?
+        .into_iter()
+        .filter(|one| one.done_at.is_none());
     let next_due_on = open.map(|one| one.due_on).min();
-    projects::keep_course(tx, project, &Course { next_due_on, ..project.course() }).map(|_| ())
+    projects::keep_course(
+        tx,
+        project,
+        &Course {
+            next_due_on,
+            ..project.course()
+        },
+    )
+    .map(|_| ())
 }
 
-fn record_milestone(tx: &mut Tx<'_>, kind: &'static str, project: &Project, milestone: &Milestone) -> Result<()> {
+fn record_milestone(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    project: &Project,
+    milestone: &Milestone,
+) -> Result<()> {
     let data = json!({ "milestone_id": milestone.id, "key": milestone.key, "required": milestone.required });
-    let fact = Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
+    let fact =
+        Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
     events::record(tx, fact.data(data)).map(|_| ())
 }

@@ -12,5 +12,9 @@ pub use store::{milestone_titles, milestones_of_stay, transition};
 
 use crate::app::Slice;
 
-pub const SLICE: Slice =
-    Slice { name: "journey", routes: routes::register, jobs: &[], codes: model::Refusal::CODES };
+pub const SLICE: Slice = Slice {
+    name: "journey",
+    routes: routes::register,
+    jobs: &[],
+    codes: model::Refusal::CODES,
+};

@@ -91,7 +91,15 @@ pub struct Step {
 impl Step {
     #[must_use]
     pub fn new(kind: Kind) -> Self {
-        Self { kind, to: None, cohort_id: None, reason_code: None, reason: None, lesson: None, waivers: Vec::new() }
+        Self {
+            kind,
+            to: None,
+            cohort_id: None,
+            reason_code: None,
+            reason: None,
+            lesson: None,
+            waivers: Vec::new(),
+        }
     }
 
     /// What is missing in the step, or does not belong to it.
@@ -105,21 +113,47 @@ impl Step {
         };
         let kind = self.kind;
         match kind {
-            Kind::Enter | Kind::Return | Kind::Hold | Kind::Resume => need(self.reason.is_some(), "/reason", "reason-needed"),
+            Kind::Enter | Kind::Return | Kind::Hold | Kind::Resume => {
+                need(self.reason.is_some(), "/reason", "reason-needed");
+            }
             Kind::Exit => {
-                need(self.reason_code.is_some(), "/reason_code", "reason-code-needed");
+                need(
+                    self.reason_code.is_some(),
+                    "/reason_code",
+                    "reason-code-needed",
+                );
                 need(self.lesson.is_some(), "/lesson", "lesson-needed");
             }
             Kind::Advance | Kind::Graduate => {}
         }
-        need(kind != Kind::Enter || self.to.is_some(), "/to", "pillar-needed");
+        need(
+            kind != Kind::Enter || self.to.is_some(),
+            "/to",
+            "pillar-needed",
+        );
         let moving = matches!(kind, Kind::Enter | Kind::Advance | Kind::Return);
         need(moving || self.to.is_none(), "/to", "not-for-this-step");
-        need(kind == Kind::Enter || self.cohort_id.is_none(), "/cohort_id", "not-for-this-step");
-        need(kind == Kind::Exit || self.reason_code.is_none(), "/reason_code", "not-for-this-step");
-        need(kind == Kind::Exit || self.lesson.is_none(), "/lesson", "not-for-this-step");
+        need(
+            kind == Kind::Enter || self.cohort_id.is_none(),
+            "/cohort_id",
+            "not-for-this-step",
+        );
+        need(
+            kind == Kind::Exit || self.reason_code.is_none(),
+            "/reason_code",
+            "not-for-this-step",
+        );
+        need(
+            kind == Kind::Exit || self.lesson.is_none(),
+            "/lesson",
+            "not-for-this-step",
+        );
         let gated = matches!(kind, Kind::Advance | Kind::Graduate);
-        need(gated || self.waivers.is_empty(), "/waivers", "not-for-this-step");
+        need(
+            gated || self.waivers.is_empty(),
+            "/waivers",
+            "not-for-this-step",
+        );
         errors
     }
 
@@ -127,8 +161,15 @@ impl Step {
     #[must_use]
     pub fn idle_waivers(&self, open: &[Open]) -> Vec<FieldError> {
         let known = |waiver: &Waiver| open.iter().any(|one| one.requirement == waiver.requirement);
-        let idle = self.waivers.iter().enumerate().filter(|(_, waiver)| !known(waiver));
-        idle.map(|(at, _)| FieldError::new(format!("/waivers/{at}/requirement"), "unknown-requirement")).collect()
+        let idle = self
+            .waivers
+            .iter()
+            .enumerate()
+            .filter(|(_, waiver)| !known(waiver));
+        idle.map(|(at, _)| {
+            FieldError::new(format!("/waivers/{at}/requirement"), "unknown-requirement")
+        })
+        .collect()
     }
 }
 
@@ -152,7 +193,12 @@ pub fn destination(project: &Project, kind: Kind, to: Option<Pillar>) -> Option<
     match kind {
         Kind::Enter => to,
         Kind::Advance => to.or_else(|| here?.next()),
-        Kind::Return => to.or_else(|| Pillar::ALL.iter().copied().rfind(|pillar| Some(*pillar) < here)),
+        Kind::Return => to.or_else(|| {
+            Pillar::ALL
+                .iter()
+                .copied()
+                .rfind(|pillar| Some(*pillar) < here)
+        }),
         Kind::Hold | Kind::Resume => here,
         Kind::Exit | Kind::Graduate => None,
     }
@@ -165,7 +211,10 @@ pub fn blockers(project: &Project, step: &Step, facts: &Facts) -> Vec<Blocker> {
     if !facts.manages && !withdrawing {
         return vec![Blocker::new("not-your-right")];
     }
-    let mut found: Vec<Blocker> = state_blocker(project, step).map(Blocker::new).into_iter().collect();
+    let mut found: Vec<Blocker> = state_blocker(project, step)
+        .map(Blocker::new)
+        .into_iter()
+        .collect();
     if let Some(to) = wrong_direction(project, step) {
         found.push(Blocker::new("wrong-direction").with("pillar", to));
     }
@@ -176,7 +225,11 @@ pub fn blockers(project: &Project, step: &Step, facts: &Facts) -> Vec<Blocker> {
         found.extend(facts.room.iter().cloned());
     }
     if found.is_empty() {
-        let waived: Vec<&str> = step.waivers.iter().map(|waiver| waiver.requirement.as_str()).collect();
+        let waived: Vec<&str> = step
+            .waivers
+            .iter()
+            .map(|waiver| waiver.requirement.as_str())
+            .collect();
         found.extend(gate::unwaived(&facts.open, &waived));
     }
     found
@@ -188,16 +241,18 @@ fn state_blocker(project: &Project, step: &Step) -> Option<&'static str> {
     match (step.kind, state) {
         (Kind::Enter, State::Active | State::OnHold) => Some("project-already-active"),
         (Kind::Advance, State::Active) if pillar == Some(Pillar::Scale) => Some("last-pillar"),
-        (Kind::Return, State::Active) if pillar == Some(Pillar::CreateLearn) => Some("first-pillar"),
+        (Kind::Return, State::Active) if pillar == Some(Pillar::CreateLearn) => {
+            Some("first-pillar")
+        }
         (Kind::Graduate, State::Active) if pillar != Some(Pillar::Scale) => Some("not-in-scale"),
-        (Kind::Enter, _)
+        (Kind::Enter, State::Prospect | State::Exited | State::Graduated)
         | (Kind::Advance | Kind::Return | Kind::Hold | Kind::Graduate, State::Active)
         | (Kind::Resume, State::OnHold)
         | (Kind::Exit, State::Active | State::OnHold) => None,
         (Kind::Resume, _) => Some("project-not-on-hold"),
         (_, State::OnHold) => Some("project-on-hold"),
         (_, State::Exited | State::Graduated) => Some("project-already-ended"),
-        (_, State::Prospect | State::Active) => Some("project-not-active"),
+        (_, State::Prospect) => Some("project-not-active"),
     }
 }
 
@@ -251,7 +306,6 @@ pub struct Stay {
     pub id: StayId,
     pub project_id: ProjectId,
     pub cohort_id: Option<CohortId>,
-    pub region: Option<String>,
     pub pillar: Pillar,
     pub entered_at: Moment,
     pub left_at: Option<Moment>,
@@ -272,7 +326,8 @@ impl Stay {
     /// When the stay passes its target; none where it has none.
     #[must_use]
     pub fn target_at(&self) -> Option<Moment> {
-        let span = chrono::Duration::days(i64::from(self.target_days)) + chrono::Duration::seconds(self.held_seconds);
+        let span = chrono::Duration::days(i64::from(self.target_days))
+            + chrono::Duration::seconds(self.held_seconds);
         (self.target_days > 0).then(|| self.entered_at.plus(span))
     }
 }
@@ -384,11 +439,17 @@ mod tests {
     }
 
     fn managing() -> Facts {
-        Facts { manages: true, ..Facts::default() }
+        Facts {
+            manages: true,
+            ..Facts::default()
+        }
     }
 
     fn codes(project: &Project, step: &Step, facts: &Facts) -> Vec<String> {
-        blockers(project, step, facts).into_iter().map(|one| one.code.into_owned()).collect()
+        blockers(project, step, facts)
+            .into_iter()
+            .map(|one| one.code.into_owned())
+            .collect()
     }
 
     /// The table of DOMAIN §4, written down apart from the code that decides.
@@ -396,13 +457,19 @@ mod tests {
     fn each_step_is_possible_exactly_where_the_domain_says() {
         use Kind::*;
         for state in State::ALL {
-            let pillars = if matches!(state, State::Active | State::OnHold) { Pillar::ALL } else { &[Pillar::CreateLearn][..] };
+            let pillars = if matches!(state, State::Active | State::OnHold) {
+                Pillar::ALL
+            } else {
+                &[Pillar::CreateLearn][..]
+            };
             for pillar in pillars {
                 let in_pillar = matches!(state, State::Active | State::OnHold).then_some(*pillar);
                 for kind in Kind::ALL {
                     let active = *state == State::Active;
                     let expected = match kind {
-                        Enter => matches!(state, State::Prospect | State::Exited | State::Graduated),
+                        Enter => {
+                            matches!(state, State::Prospect | State::Exited | State::Graduated)
+                        }
                         Advance => active && *pillar != Pillar::Scale,
                         Return => active && *pillar != Pillar::CreateLearn,
                         Hold => active,
@@ -410,8 +477,13 @@ mod tests {
                         Exit => active || *state == State::OnHold,
                         Graduate => active && *pillar == Pillar::Scale,
                     };
-                    let found = blockers(&project(*state, in_pillar), &Step::new(*kind), &managing());
-                    assert_eq!(found.is_empty(), expected, "{kind} from {state} in {pillar}: {found:?}");
+                    let found =
+                        blockers(&project(*state, in_pillar), &Step::new(*kind), &managing());
+                    assert_eq!(
+                        found.is_empty(),
+                        expected,
+                        "{kind} from {state} in {pillar}: {found:?}"
+                    );
                 }
             }
         }
@@ -421,8 +493,15 @@ mod tests {
     fn only_those_who_manage_move_but_a_founder_may_withdraw() {
         let active = project(State::Active, Some(Pillar::Test));
         for kind in Kind::ALL {
-            assert_eq!(codes(&active, &Step::new(*kind), &Facts::default()), ["not-your-right"], "{kind}");
-            let founder = Facts { represents: true, ..Facts::default() };
+            assert_eq!(
+                codes(&active, &Step::new(*kind), &Facts::default()),
+                ["not-your-right"],
+                "{kind}"
+            );
+            let founder = Facts {
+                represents: true,
+                ..Facts::default()
+            };
             let allowed = codes(&active, &Step::new(*kind), &founder).is_empty();
             assert_eq!(allowed, *kind == Kind::Exit, "{kind}");
         }
@@ -431,22 +510,54 @@ mod tests {
     #[test]
     fn directions_are_kept() {
         let active = project(State::Active, Some(Pillar::Test));
-        let step = |kind, to| Step { to: Some(to), ..Step::new(kind) };
-        assert_eq!(codes(&active, &step(Kind::Advance, Pillar::Test), &managing()), ["wrong-direction"]);
-        assert_eq!(codes(&active, &step(Kind::Advance, Pillar::CreateLearn), &managing()), ["wrong-direction"]);
-        assert_eq!(codes(&active, &step(Kind::Return, Pillar::Grow), &managing()), ["wrong-direction"]);
+        let step = |kind, to| Step {
+            to: Some(to),
+            ..Step::new(kind)
+        };
+        assert_eq!(
+            codes(&active, &step(Kind::Advance, Pillar::Test), &managing()),
+            ["wrong-direction"]
+        );
+        assert_eq!(
+            codes(
+                &active,
+                &step(Kind::Advance, Pillar::CreateLearn),
+                &managing()
+            ),
+            ["wrong-direction"]
+        );
+        assert_eq!(
+            codes(&active, &step(Kind::Return, Pillar::Grow), &managing()),
+            ["wrong-direction"]
+        );
         assert!(codes(&active, &step(Kind::Advance, Pillar::Scale), &managing()).is_empty());
-        assert!(codes(&active, &step(Kind::Return, Pillar::CreateLearn), &managing()).is_empty());
+        assert!(
+            codes(
+                &active,
+                &step(Kind::Return, Pillar::CreateLearn),
+                &managing()
+            )
+            .is_empty()
+        );
     }
 
     #[test]
     fn steps_name_their_reasons() {
-        let mistakes = |step: &Step| -> Vec<String> { step.mistakes().into_iter().map(|e| e.pointer).collect() };
-        assert_eq!(mistakes(&Step::new(Kind::Exit)), ["/reason_code", "/lesson"]);
+        let mistakes = |step: &Step| -> Vec<String> {
+            step.mistakes().into_iter().map(|e| e.pointer).collect()
+        };
+        assert_eq!(
+            mistakes(&Step::new(Kind::Exit)),
+            ["/reason_code", "/lesson"]
+        );
         assert_eq!(mistakes(&Step::new(Kind::Enter)), ["/reason", "/to"]);
         assert_eq!(mistakes(&Step::new(Kind::Hold)), ["/reason"]);
         assert!(mistakes(&Step::new(Kind::Advance)).is_empty());
-        let wrong = Step { to: Some(Pillar::Test), lesson: Some("l".into()), ..Step::new(Kind::Graduate) };
+        let wrong = Step {
+            to: Some(Pillar::Test),
+            lesson: Some("l".into()),
+            ..Step::new(Kind::Graduate)
+        };
         assert_eq!(mistakes(&wrong), ["/to", "/lesson"]);
     }
 
@@ -457,7 +568,6 @@ mod tests {
             id: StayId(uuid::Uuid::nil()),
             project_id: ProjectId(uuid::Uuid::nil()),
             cohort_id: None,
-            region: None,
             pillar: Pillar::Test,
             entered_at: day(0),
             left_at: None,

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::actions;
-use super::model::{ExitReason, Kind, Milestone, MilestoneId, Stay, StayId, Step, Transition, TransitionId, Waiver, blockers, destination};
+use super::model::{
+    ExitReason, Kind, Milestone, MilestoneId, Stay, StayId, Step, Transition, TransitionId, Waiver,
+    blockers, destination,
+};
 use super::store;
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
@@ -59,8 +62,15 @@ async fn list_actions(ctx: Ctx, id: Path<ProjectId>) -> Result<Reply> {
                 let step = Step::new(*kind);
                 let facts = actions::facts(conn, caller, &project, &step)?;
                 let mut blockers = blockers(&project, &step, &facts);
-                blockers.iter_mut().for_each(|one| CATALOGUE.fill_blocker(one, lang));
-                Ok(ActionOut { action: *kind, allowed: blockers.is_empty(), to: destination(&project, *kind, None), blockers })
+                blockers
+                    .iter_mut()
+                    .for_each(|one| CATALOGUE.fill_blocker(one, lang));
+                Ok(ActionOut {
+                    action: *kind,
+                    allowed: blockers.is_empty(),
+                    to: destination(&project, *kind, None),
+                    blockers,
+                })
             })
             .collect::<Result<Vec<_>>>()
     });
@@ -113,9 +123,45 @@ struct TransitionOut {
 impl From<Transition> for TransitionOut {
     fn from(row: Transition) -> Self {
         let waivers = serde_json::from_value(row.waivers.0).unwrap_or_default();
-        let Transition { id, project_id, number, kind, from_state, to_state, from_pillar, to_pillar, cohort_id, .. } = row;
-        let Transition { application_id, reason_code, reason, lesson, actor_id, at, .. } = row;
-        Self { id, project_id, number, kind, from_state, to_state, from_pillar, to_pillar, cohort_id, application_id, reason_code, reason, lesson, waivers, actor_id, at }
+        let Transition {
+            id,
+            project_id,
+            number,
+            kind,
+            from_state,
+            to_state,
+            from_pillar,
+            to_pillar,
+            cohort_id,
+            ..
+        } = row;
+        let Transition {
+            application_id,
+            reason_code,
+            reason,
+            lesson,
+            actor_id,
+            at,
+            ..
+        } = row;
+        Self {
+            id,
+            project_id,
+            number,
+            kind,
+            from_state,
+            to_state,
+            from_pillar,
+            to_pillar,
+            cohort_id,
+            application_id,
+            reason_code,
+            reason,
+            lesson,
+            waivers,
+            actor_id,
+            at,
+        }
     }
 }
 
@@ -124,11 +170,30 @@ impl From<Transition> for TransitionOut {
 #[post("/v1/projects/{id}/transitions")]
 async fn move_project(ctx: Ctx, id: Path<ProjectId>, body: Valid<MoveProject>) -> Result<Reply> {
     let (id, seen) = (id.into_inner(), ctx.seen()?);
-    let Valid(MoveProject { kind, to, cohort_id, reason_code, reason, lesson, waivers }) = body;
-    let step = Step { kind, to, cohort_id, reason_code, reason, lesson, waivers };
+    let Valid(MoveProject {
+        kind,
+        to,
+        cohort_id,
+        reason_code,
+        reason,
+        lesson,
+        waivers,
+    }) = body;
+    let step = Step {
+        kind,
+        to,
+        cohort_id,
+        reason_code,
+        reason,
+        lesson,
+        waivers,
+    };
     ctx.write(move |tx| {
         let (transition, project) = actions::step(tx, id, &seen, &step)?;
-        Ok(Reply::json(StatusCode::CREATED, &TransitionOut::from(transition))?.version(project.version))
+        Ok(
+            Reply::json(StatusCode::CREATED, &TransitionOut::from(transition))?
+                .version(project.version),
+        )
     })
     .await
 }
@@ -150,15 +215,33 @@ struct ListHistory {
 
 impl ListHistory {
     fn paging(self) -> (Paging, Option<Moment>) {
-        let Self { updated_since, limit, cursor, sort, format } = self;
-        (Paging { limit, cursor, sort, format }, updated_since)
+        let Self {
+            updated_since,
+            limit,
+            cursor,
+            sort,
+            format,
+        } = self;
+        (
+            Paging {
+                limit,
+                cursor,
+                sort,
+                format,
+            },
+            updated_since,
+        )
     }
 }
 
 /// The steps of a project, oldest first.
 #[utoipa::path(tag = "journey", params(("id" = ProjectId, Path), ListHistory), responses((status = 200, body = Page<TransitionOut>)))]
 #[get("/v1/projects/{id}/transitions")]
-async fn list_transitions(ctx: Ctx, id: Path<ProjectId>, query: Query<ListHistory>) -> Result<HttpResponse> {
+async fn list_transitions(
+    ctx: Ctx,
+    id: Path<ProjectId>,
+    query: Query<ListHistory>,
+) -> Result<HttpResponse> {
     let (paging, since) = query.0.paging();
     let keyset = Keyset::new(ctx.request(), &paging, &["at", "-at"])?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
@@ -167,7 +250,11 @@ async fn list_transitions(ctx: Ctx, id: Path<ProjectId>, query: Query<ListHistor
         store::transitions(conn, id, since, &wanted)
     });
     let out = found.await?.into_iter().map(TransitionOut::from).collect();
-    page::answer(&ctx, &keyset.page(out, |out: &TransitionOut, _| (out.at.write(), out.id.0)), paging.format)
+    page::answer(
+        &ctx,
+        &keyset.page(out, |out: &TransitionOut, _| (out.at.write(), out.id.0)),
+        paging.format,
+    )
 }
 
 #[derive(Serialize, ToSchema)]
@@ -187,7 +274,11 @@ struct StayOut {
 /// The stays of a project in the pillars, oldest first.
 #[utoipa::path(tag = "journey", params(("id" = ProjectId, Path), ListHistory), responses((status = 200, body = Page<StayOut>)))]
 #[get("/v1/projects/{id}/stays")]
-async fn list_stays(ctx: Ctx, id: Path<ProjectId>, query: Query<ListHistory>) -> Result<HttpResponse> {
+async fn list_stays(
+    ctx: Ctx,
+    id: Path<ProjectId>,
+    query: Query<ListHistory>,
+) -> Result<HttpResponse> {
     let (paging, _) = query.0.paging();
     let keyset = Keyset::new(ctx.request(), &paging, &["entered_at", "-entered_at"])?;
     let (id, wanted, now) = (id.into_inner(), keyset.clone(), ctx.now);
@@ -197,11 +288,35 @@ async fn list_stays(ctx: Ctx, id: Path<ProjectId>, query: Query<ListHistory>) ->
     });
     let out = |stay: Stay| {
         let days = in_days(stay.seconds(now));
-        let Stay { id, pillar, cohort_id, entered_at, left_at, left_by, held_since: on_hold_since, target_days, .. } = stay;
-        StayOut { id, pillar, cohort_id, entered_at, left_at, left_by, days, on_hold_since, target_days }
+        let Stay {
+            id,
+            pillar,
+            cohort_id,
+            entered_at,
+            left_at,
+            left_by,
+            held_since: on_hold_since,
+            target_days,
+            ..
+        } = stay;
+        StayOut {
+            id,
+            pillar,
+            cohort_id,
+            entered_at,
+            left_at,
+            left_by,
+            days,
+            on_hold_since,
+            target_days,
+        }
     };
     let out = found.await?.into_iter().map(out).collect();
-    page::answer(&ctx, &keyset.page(out, |out: &StayOut, _| (out.entered_at.write(), out.id.0)), paging.format)
+    page::answer(
+        &ctx,
+        &keyset.page(out, |out: &StayOut, _| (out.entered_at.write(), out.id.0)),
+        paging.format,
+    )
 }
 
 fn in_days(seconds: i64) -> f64 {
@@ -228,16 +343,44 @@ struct MilestoneOut {
 
 impl MilestoneOut {
     fn new(milestone: Milestone, lang: Lang) -> Self {
-        let titles: Names = serde_json::from_value(milestone.titles.0).unwrap_or_else(|_| Names::same(""));
-        let Milestone { id, stay_id, key, due_on, required, done_at, done_by, version, updated_at, .. } = milestone;
-        Self { id, stay_id, key, title: titles.get(lang).to_owned(), titles, due_on, required, done_at, done_by, version, updated_at }
+        let titles: Names =
+            serde_json::from_value(milestone.titles.0).unwrap_or_else(|_| Names::same(""));
+        let Milestone {
+            id,
+            stay_id,
+            key,
+            due_on,
+            required,
+            done_at,
+            done_by,
+            version,
+            updated_at,
+            ..
+        } = milestone;
+        Self {
+            id,
+            stay_id,
+            key,
+            title: titles.get(lang).to_owned(),
+            titles,
+            due_on,
+            required,
+            done_at,
+            done_by,
+            version,
+            updated_at,
+        }
     }
 }
 
 /// The milestones of a project, by date.
 #[utoipa::path(tag = "journey", params(("id" = ProjectId, Path), ListHistory), responses((status = 200, body = Page<MilestoneOut>)))]
 #[get("/v1/projects/{id}/milestones")]
-async fn list_milestones(ctx: Ctx, id: Path<ProjectId>, query: Query<ListHistory>) -> Result<HttpResponse> {
+async fn list_milestones(
+    ctx: Ctx,
+    id: Path<ProjectId>,
+    query: Query<ListHistory>,
+) -> Result<HttpResponse> {
     let (paging, since) = query.0.paging();
     let keyset = Keyset::new(ctx.request(), &paging, &["due_on", "-due_on"])?;
     let (id, wanted, lang) = (id.into_inner(), keyset.clone(), ctx.lang);
@@ -245,8 +388,16 @@ async fn list_milestones(ctx: Ctx, id: Path<ProjectId>, query: Query<ListHistory
         projects::one(conn, caller, id)?;
         store::milestones(conn, id, since, &wanted)
     });
-    let out = found.await?.into_iter().map(|one| MilestoneOut::new(one, lang)).collect();
-    page::answer(&ctx, &keyset.page(out, |out: &MilestoneOut, _| (out.due_on.write(), out.id.0)), paging.format)
+    let out = found
+        .await?
+        .into_iter()
+        .map(|one| MilestoneOut::new(one, lang))
+        .collect();
+    page::answer(
+        &ctx,
+        &keyset.page(out, |out: &MilestoneOut, _| (out.due_on.write(), out.id.0)),
+        paging.format,
+    )
 }
 
 /// One milestone.
@@ -277,10 +428,21 @@ struct AddMilestone {
 #[utoipa::path(tag = "journey", params(("id" = ProjectId, Path)), request_body = AddMilestone, responses((status = 201, body = MilestoneOut)))]
 #[post("/v1/projects/{id}/milestones")]
 async fn add_milestone(ctx: Ctx, id: Path<ProjectId>, body: Valid<AddMilestone>) -> Result<Reply> {
-    let (id, lang, Valid(AddMilestone { title, due_on, required })) = (id.into_inner(), ctx.lang, body);
+    let (
+        id,
+        lang,
+        Valid(AddMilestone {
+            title,
+            due_on,
+            required,
+        }),
+    ) = (id.into_inner(), ctx.lang, body);
     ctx.write(move |tx| {
         let milestone = actions::add_milestone(tx, id, &Names::same(&title), due_on, required)?;
-        let (version, location) = (milestone.version, format!("/v1/projects/{id}/milestones/{}", milestone.id));
+        let (version, location) = (
+            milestone.version,
+            format!("/v1/projects/{id}/milestones/{}", milestone.id),
+        );
         Ok(Reply::created(&MilestoneOut::new(milestone, lang), location)?.version(version))
     })
     .await
@@ -296,10 +458,16 @@ struct ChangeMilestone {
 /// Mark a milestone as done.
 #[utoipa::path(tag = "journey", params(("id" = ProjectId, Path), ("milestone_id" = MilestoneId, Path)), request_body = ChangeMilestone, responses((status = 200, body = MilestoneOut)))]
 #[patch("/v1/projects/{id}/milestones/{milestone_id}")]
-async fn change_milestone(ctx: Ctx, ids: Path<(ProjectId, MilestoneId)>, body: Valid<ChangeMilestone>) -> Result<Reply> {
+async fn change_milestone(
+    ctx: Ctx,
+    ids: Path<(ProjectId, MilestoneId)>,
+    body: Valid<ChangeMilestone>,
+) -> Result<Reply> {
     let ((project, id), seen, lang) = (ids.into_inner(), ctx.seen()?, ctx.lang);
     if !body.0.done {
-        return Err(Error::invalid(vec![FieldError::new("/done", "not-one-of").with("options", "true")]));
+        return Err(Error::invalid(vec![
+            FieldError::new("/done", "not-one-of").with("options", "true"),
+        ]));
     }
     ctx.write(move |tx| {
         let milestone = actions::finish_milestone(tx, project, id, &seen)?;

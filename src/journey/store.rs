@@ -2,7 +2,9 @@
 
 use diesel::prelude::*;
 
-use super::model::{Milestone, MilestoneId, Stay, StayId, Step, Transition, TransitionId, state_after};
+use super::model::{
+    Milestone, MilestoneId, Stay, StayId, Step, Transition, TransitionId, state_after,
+};
 use crate::app::Tx;
 use crate::auth::AccountId;
 use crate::db::schema::{milestones, projects, stays, transitions};
@@ -18,23 +20,41 @@ use crate::projects::{Project, ProjectId};
 /// # Errors
 /// `not-found` where it is in none.
 pub fn open_stay(conn: &mut Conn, project: ProjectId) -> Result<Stay> {
-    let open = stays::table.filter(stays::project_id.eq(project)).filter(stays::left_at.is_null());
-    open.select(Stay::as_select()).get_result(conn).or_not_found()
+    let open = stays::table
+        .filter(stays::project_id.eq(project))
+        .filter(stays::left_at.is_null());
+    open.select(Stay::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// The last stay of a project in a pillar.
 pub fn last_stay_in(conn: &mut Conn, project: ProjectId, pillar: Pillar) -> Result<Option<Stay>> {
-    let there = stays::table.filter(stays::project_id.eq(project)).filter(stays::pillar.eq(pillar));
-    Ok(there.order((stays::entered_at.desc(), stays::id.desc())).select(Stay::as_select()).first(conn).optional()?)
+    let there = stays::table
+        .filter(stays::project_id.eq(project))
+        .filter(stays::pillar.eq(pillar));
+    Ok(there
+        .order((stays::entered_at.desc(), stays::id.desc()))
+        .select(Stay::as_select())
+        .first(conn)
+        .optional()?)
 }
 
 pub fn stays(conn: &mut Conn, project: ProjectId, keyset: &Keyset) -> Result<Vec<Stay>> {
-    let query = stays::table.filter(stays::project_id.eq(project)).into_boxed();
+    let query = stays::table
+        .filter(stays::project_id.eq(project))
+        .into_boxed();
     let query = crate::keyset!(query, keyset, stays::id, StayId, { "entered_at" => stays::entered_at, Moment; });
     Ok(query.select(Stay::as_select()).load(conn)?)
 }
 
-pub fn insert_stay(tx: &mut Tx<'_>, project: &Project, cohort: Option<CohortId>, pillar: Pillar, target_days: i32) -> Result<Stay> {
+pub fn insert_stay(
+    tx: &mut Tx<'_>,
+    project: &Project,
+    cohort: Option<CohortId>,
+    pillar: Pillar,
+    target_days: i32,
+) -> Result<Stay> {
     let id: StayId = tx.new_id();
     diesel::insert_into(stays::table)
         .values((
@@ -73,7 +93,10 @@ pub fn insert_transition(
     application: Option<uuid::Uuid>,
 ) -> Result<Transition> {
     let id: TransitionId = tx.new_id();
-    let before: i64 = transitions::table.filter(transitions::project_id.eq(project.id)).count().get_result(tx.conn)?;
+    let before: i64 = transitions::table
+        .filter(transitions::project_id.eq(project.id))
+        .count()
+        .get_result(tx.conn)?;
     let number = i32::try_from(before + 1).map_err(anyhow::Error::from)?;
     diesel::insert_into(transitions::table)
         .values((
@@ -101,11 +124,22 @@ pub fn insert_transition(
 /// # Errors
 /// `not-found` where there is none.
 pub fn transition(conn: &mut Conn, id: TransitionId) -> Result<Transition> {
-    transitions::table.find(id).select(Transition::as_select()).get_result(conn).or_not_found()
+    transitions::table
+        .find(id)
+        .select(Transition::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
-pub fn transitions(conn: &mut Conn, project: ProjectId, updated_since: Option<Moment>, keyset: &Keyset) -> Result<Vec<Transition>> {
-    let mut query = transitions::table.filter(transitions::project_id.eq(project)).into_boxed();
+pub fn transitions(
+    conn: &mut Conn,
+    project: ProjectId,
+    updated_since: Option<Moment>,
+    keyset: &Keyset,
+) -> Result<Vec<Transition>> {
+    let mut query = transitions::table
+        .filter(transitions::project_id.eq(project))
+        .into_boxed();
     if let Some(since) = updated_since {
         query = query.filter(transitions::at.ge(since));
     }
@@ -142,12 +176,24 @@ pub fn insert_milestone(
 /// # Errors
 /// `not-found` where the project has no such milestone.
 pub fn milestone(conn: &mut Conn, project: ProjectId, id: MilestoneId) -> Result<Milestone> {
-    let found = milestones::table.find(id).filter(milestones::project_id.eq(project));
-    found.select(Milestone::as_select()).get_result(conn).or_not_found()
+    let found = milestones::table
+        .find(id)
+        .filter(milestones::project_id.eq(project));
+    found
+        .select(Milestone::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
-pub fn milestones(conn: &mut Conn, project: ProjectId, updated_since: Option<Moment>, keyset: &Keyset) -> Result<Vec<Milestone>> {
-    let mut query = milestones::table.filter(milestones::project_id.eq(project)).into_boxed();
+pub fn milestones(
+    conn: &mut Conn,
+    project: ProjectId,
+    updated_since: Option<Moment>,
+    keyset: &Keyset,
+) -> Result<Vec<Milestone>> {
+    let mut query = milestones::table
+        .filter(milestones::project_id.eq(project))
+        .into_boxed();
     if let Some(since) = updated_since {
         query = query.filter(milestones::updated_at.ge(since));
     }
@@ -161,11 +207,20 @@ pub fn milestones(conn: &mut Conn, project: ProjectId, updated_since: Option<Mom
 /// The database's.
 pub fn milestones_of_stay(conn: &mut Conn, stay: uuid::Uuid) -> Result<Vec<Milestone>> {
     let own = milestones::table.filter(milestones::stay_id.eq(StayId(stay)));
-    Ok(own.order((milestones::due_on, milestones::id)).select(Milestone::as_select()).load(conn)?)
+    Ok(own
+        .order((milestones::due_on, milestones::id))
+        .select(Milestone::as_select())
+        .load(conn)?)
 }
 
-pub fn finish_milestone(tx: &mut Tx<'_>, milestone: &Milestone, by: Option<AccountId>) -> Result<Milestone> {
-    let row = milestones::table.find(milestone.id).filter(milestones::version.eq(milestone.version));
+pub fn finish_milestone(
+    tx: &mut Tx<'_>,
+    milestone: &Milestone,
+    by: Option<AccountId>,
+) -> Result<Milestone> {
+    let row = milestones::table
+        .find(milestone.id)
+        .filter(milestones::version.eq(milestone.version));
     let changed = diesel::update(row)
         .set((
             milestones::done_at.eq(tx.now),
@@ -174,7 +229,11 @@ pub fn finish_milestone(tx: &mut Tx<'_>, milestone: &Milestone, by: Option<Accou
             milestones::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    if changed == 0 { Err(Error::stale()) } else { self::milestone(tx.conn, milestone.project_id, milestone.id) }
+    if changed == 0 {
+        Err(Error::stale())
+    } else {
+        self::milestone(tx.conn, milestone.project_id, milestone.id)
+    }
 }
 
 /// How many projects have a place in a cohort, in all and from one region.
@@ -182,7 +241,10 @@ pub fn places_taken(conn: &mut Conn, cohort: CohortId, region: Option<&str>) -> 
     let admitted = || projects::table.filter(projects::cohort_id.eq(cohort));
     let all = admitted().count().get_result(conn)?;
     let here = match region {
-        Some(region) => admitted().filter(projects::region.eq(region)).count().get_result(conn)?,
+        Some(region) => admitted()
+            .filter(projects::region.eq(region))
+            .count()
+            .get_result(conn)?,
         None => 0,
     };
     Ok((all, here))

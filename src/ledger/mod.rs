@@ -5,4 +5,9 @@ mod store;
 
 use crate::app::Slice;
 
-pub const SLICE: Slice = Slice { name: "ledger", routes: routes::register, jobs: &[], codes: &[] };
+pub const SLICE: Slice = Slice {
+    name: "ledger",
+    routes: routes::register,
+    jobs: &[],
+    codes: &[],
+};

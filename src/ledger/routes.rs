@@ -77,11 +77,21 @@ impl From<Event> for EventOut {
 #[utoipa::path(tag = "events", params(ListEvents), responses((status = 200, body = Page<EventOut>)))]
 #[get("/v1/events")]
 async fn list_events(ctx: Ctx, query: Query<ListEvents>) -> Result<HttpResponse> {
-    let Query(ListEvents { after, kind, limit, format }) = query;
+    let Query(ListEvents {
+        after,
+        kind,
+        limit,
+        format,
+    }) = query;
     let limit = limit.unwrap_or(DEFAULT_LIMIT);
-    let found = ctx.read(move |conn, caller| store::after(conn, caller, after.unwrap_or(0), kind, limit)).await?;
+    let found = ctx
+        .read(move |conn, caller| store::after(conn, caller, after.unwrap_or(0), kind, limit))
+        .await?;
     let full = i64::try_from(found.len()).is_ok_and(|length| length == limit);
-    let next = found.last().filter(|_| full).map(|last| last.seq.to_string());
+    let next = found
+        .last()
+        .filter(|_| full)
+        .map(|last| last.seq.to_string());
     let data: Vec<EventOut> = found.into_iter().map(EventOut::from).collect();
     page::answer_by("after", &ctx, &Page { data, next }, format)
 }

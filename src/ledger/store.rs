@@ -28,7 +28,9 @@ fn visible(caller: &Caller) -> events::BoxedQuery<'static, MultiBackend> {
         .grants
         .iter()
         .filter_map(|grant| match (grant.role, &grant.scope) {
-            (Role::Owner | Role::Editor | Role::Viewer, Scope::Project { id }) => Some(EventId(*id)),
+            (Role::Owner | Role::Editor | Role::Viewer, Scope::Project { id }) => {
+                Some(EventId(*id))
+            }
             _ => None,
         })
         .collect();
@@ -40,9 +42,15 @@ fn visible(caller: &Caller) -> events::BoxedQuery<'static, MultiBackend> {
             .bind::<crate::db::sql::Uid, _>(account)
             .sql(")");
         conditions.push(Box::new(assigned));
-        conditions.push(Box::new(events::subject_kind.eq("account").and(events::subject_id.eq(EventId(account.0)))));
+        conditions.push(Box::new(
+            events::subject_kind
+                .eq("account")
+                .and(events::subject_id.eq(EventId(account.0))),
+        ));
     }
-    let any = conditions.into_iter().reduce(|either, or| Box::new(either.or(or)));
+    let any = conditions
+        .into_iter()
+        .reduce(|either, or| Box::new(either.or(or)));
     match any {
         Some(condition) => query.filter(condition),
         None => query,
@@ -50,14 +58,26 @@ fn visible(caller: &Caller) -> events::BoxedQuery<'static, MultiBackend> {
 }
 
 /// The events after a sequence number, oldest first.
-pub fn after(conn: &mut Conn, caller: &Caller, after: i64, kind: Option<String>, limit: i64) -> Result<Vec<Event>> {
+pub fn after(
+    conn: &mut Conn,
+    caller: &Caller,
+    after: i64,
+    kind: Option<String>,
+    limit: i64,
+) -> Result<Vec<Event>> {
     let mut query = visible(caller).filter(events::seq.gt(after));
     if let Some(kind) = kind {
         query = query.filter(events::kind.eq(kind));
     }
     if matches!(conn, Conn::Pg(_)) {
         // Only rows before which no transaction can still put one (docs/adr/0005).
-        query = query.filter(diesel::dsl::sql::<Bool>("settled_after <= pg_snapshot_xmin(pg_current_snapshot())"));
+        query = query.filter(diesel::dsl::sql::<Bool>(
+            "settled_after <= pg_snapshot_xmin(pg_current_snapshot())",
+        ));
     }
-    Ok(query.order(events::seq).limit(limit).select(Event::as_select()).load(conn)?)
+    Ok(query
+        .order(events::seq)
+        .limit(limit)
+        .select(Event::as_select())
+        .load(conn)?)
 }

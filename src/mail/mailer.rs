@@ -42,7 +42,8 @@ impl Mailer {
         let from = settings.from.parse().context("mail.from")?;
         let way = match settings.transport {
             Transport::Folder => {
-                std::fs::create_dir_all(&settings.folder).with_context(|| format!("creating {}", settings.folder))?;
+                std::fs::create_dir_all(&settings.folder)
+                    .with_context(|| format!("creating {}", settings.folder))?;
                 Way::Folder(PathBuf::from(&settings.folder))
             }
             Transport::Smtp => Way::Smtp(Box::new(smtp(settings)?)),
@@ -54,15 +55,25 @@ impl Mailer {
     ///
     /// # Errors
     /// Whether it is worth trying again.
-    pub async fn send(&self, to: &Recipient, mail: Rendered, id: &str, at: Moment) -> Result<(), Failure> {
-        let message = self.message(to, mail, id, at).map_err(|e| Failure::Never(format!("{e:#}")))?;
+    pub async fn send(
+        &self,
+        to: &Recipient,
+        mail: Rendered,
+        id: &str,
+        at: Moment,
+    ) -> Result<(), Failure> {
+        let message = self
+            .message(to, mail, id, at)
+            .map_err(|e| Failure::Never(format!("{e:#}")))?;
         match &self.way {
             Way::Smtp(transport) => match transport.send(message).await {
                 Ok(_) => Ok(()),
                 Err(error) if error.is_permanent() => Err(Failure::Never(reason(&error))),
                 Err(error) => Err(Failure::Later(reason(&error))),
             },
-            Way::Folder(folder) => write(folder, id, &message.formatted()).await.map_err(|e| Failure::Later(e.to_string())),
+            Way::Folder(folder) => write(folder, id, &message.formatted())
+                .await
+                .map_err(|e| Failure::Later(e.to_string())),
         }
     }
 
@@ -79,13 +90,23 @@ impl Mailer {
             },
             Way::Folder(folder) => {
                 let probe = folder.join(".probe");
-                tokio::fs::write(&probe, b"").await.map_err(|e| format!("{}: {e}", folder.display()))?;
-                tokio::fs::remove_file(&probe).await.map_err(|e| e.to_string())
+                tokio::fs::write(&probe, b"")
+                    .await
+                    .map_err(|e| format!("{}: {e}", folder.display()))?;
+                tokio::fs::remove_file(&probe)
+                    .await
+                    .map_err(|e| e.to_string())
             }
         }
     }
 
-    fn message(&self, to: &Recipient, mail: Rendered, id: &str, at: Moment) -> anyhow::Result<Message> {
+    fn message(
+        &self,
+        to: &Recipient,
+        mail: Rendered,
+        id: &str,
+        at: Moment,
+    ) -> anyhow::Result<Message> {
         let address = to.address.parse().context("the recipient's address")?;
         let host = self.from.email.domain();
         let mut message = Message::builder()
@@ -96,8 +117,14 @@ impl Mailer {
             .message_id(Some(format!("<{id}@{host}>")))
             .multipart(MultiPart::alternative_plain_html(mail.text, mail.html))?;
         let headers = message.headers_mut();
-        headers.insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str("Auto-Submitted"), "auto-generated".into()));
-        headers.insert_raw(HeaderValue::new(HeaderName::new_from_ascii_str("Content-Language"), to.language.to_string()));
+        headers.insert_raw(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Auto-Submitted"),
+            "auto-generated".into(),
+        ));
+        headers.insert_raw(HeaderValue::new(
+            HeaderName::new_from_ascii_str("Content-Language"),
+            to.language.to_string(),
+        ));
         debug_assert!(headers.get::<header::MessageId>().is_some());
         Ok(message)
     }

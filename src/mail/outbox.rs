@@ -21,7 +21,10 @@ crate::ids! {
 }
 
 const SEND: &str = "send_mail";
-pub const JOBS: &[Job] = &[Job { kind: SEND, work: |app, task| Box::pin(send(app, task)) }];
+pub const JOBS: &[Job] = &[Job {
+    kind: SEND,
+    work: |app, task| Box::pin(send(app, task)),
+}];
 
 /// A mail to be sent.
 #[derive(Debug, Clone)]
@@ -71,7 +74,12 @@ pub fn queue(tx: &mut Tx<'_>, order: Order) -> Result<()> {
         mails::expires_at.eq(order.expires_at),
         mails::version.eq(1_i64),
     );
-    let added = Each(diesel::insert_into(mails::table).values(row).on_conflict_do_nothing()).execute(tx.conn)?;
+    let added = Each(
+        diesel::insert_into(mails::table)
+            .values(row)
+            .on_conflict_do_nothing(),
+    )
+    .execute(tx.conn)?;
     if added == 1 {
         jobs::enqueue(tx, SEND, json!({ "mail": id }))?;
     }
@@ -81,7 +89,11 @@ pub fn queue(tx: &mut Tx<'_>, order: Order) -> Result<()> {
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: MailId) -> Result<Mail> {
-    mails::table.find(id).select(Mail::as_select()).get_result(conn).or_not_found()
+    mails::table
+        .find(id)
+        .select(Mail::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// Sends one mail, outside any transaction.
@@ -97,14 +109,18 @@ async fn send(app: Arc<App>, task: Task) -> Outcome {
     });
     let (mail, recipient) = match found.await {
         Ok(found) => found,
-        Err(error) if error.code() == Some("not-found") => return Outcome::Fail("the mail is gone".into()),
+        Err(error) if error.code() == Some("not-found") => {
+            return Outcome::Fail("the mail is gone".into());
+        }
         Err(error) => return Outcome::Retry(error.to_string()),
     };
     if mail.state == "sent" {
         return Outcome::Done;
     }
     let outcome = match recipient {
-        _ if mail.expires_at.is_some_and(|at| at <= app.clock.now()) => Outcome::Fail("it ran out before it could leave".into()),
+        _ if mail.expires_at.is_some_and(|at| at <= app.clock.now()) => {
+            Outcome::Fail("it ran out before it could leave".into())
+        }
         None => Outcome::Fail("the account takes no mail".into()),
         Some(recipient) => deliver(&app, &mail, &recipient).await,
     };
@@ -118,7 +134,11 @@ async fn deliver(app: &App, mail: &Mail, to: &Recipient) -> Outcome {
         Ok(rendered) => rendered,
         Err(error) => return Outcome::Fail(format!("{error:#}")),
     };
-    match app.mailer.send(to, rendered, &mail.id.to_string(), mail.created_at).await {
+    match app
+        .mailer
+        .send(to, rendered, &mail.id.to_string(), mail.created_at)
+        .await
+    {
         Ok(()) => Outcome::Done,
         Err(Failure::Later(why)) => Outcome::Retry(why),
         Err(Failure::Never(why)) => Outcome::Fail(why),
@@ -127,22 +147,35 @@ async fn deliver(app: &App, mail: &Mail, to: &Recipient) -> Outcome {
 
 /// Adds what every text may use, puts names into the reader's language, and makes one-time codes.
 pub fn complete(app: &App, context: &mut Value, to: &Recipient) {
-    let Some(values) = context.as_object_mut() else { return };
+    let Some(values) = context.as_object_mut() else {
+        return;
+    };
     values.insert("name".into(), json!(to.name));
     values.insert("network".into(), json!(app.config.network.name));
     values.insert("base_url".into(), json!(app.config.server.public_url));
     for value in values.values_mut() {
         // A name in four languages becomes the one of the reader.
-        if let Some(text) = value.as_object().filter(|names| names.len() == 4).and_then(|names| names.get(to.language.as_str()))
+        if let Some(text) = value
+            .as_object()
+            .filter(|names| names.len() == 4)
+            .and_then(|names| names.get(to.language.as_str()))
         {
             *value = text.clone();
         }
     }
-    let code = values.get("code").and_then(|code| Some((code["purpose"].as_str()?, code["id"].as_str()?.parse().ok()?)));
+    let code = values.get("code").and_then(|code| {
+        Some((
+            code["purpose"].as_str()?,
+            code["id"].as_str()?.parse().ok()?,
+        ))
+    });
     if let Some((purpose, id)) = code {
         let token = app.secrets.one_time_code(purpose, id);
         // The code stands behind the #, so that it is not sent to, and logged by, whatever serves the page.
-        values.insert("link".into(), json!(app.link(&format!("/account#{purpose}={token}"))));
+        values.insert(
+            "link".into(),
+            json!(app.link(&format!("/account#{purpose}={token}"))),
+        );
         values.insert("token".into(), json!(token));
     }
 }
@@ -182,7 +215,10 @@ async fn note(app: &App, task: &Task, id: MailId, outcome: Outcome) -> Outcome {
 /// `not-found` where there is no such dead mail.
 pub fn retry(tx: &mut Tx<'_>, id: MailId) -> Result<Mail> {
     let revived = diesel::update(mails::table.find(id).filter(mails::state.eq("dead")))
-        .set((mails::state.eq("queued"), mails::version.eq(mails::version + 1)))
+        .set((
+            mails::state.eq("queued"),
+            mails::version.eq(mails::version + 1),
+        ))
         .execute(tx.conn)?;
     if revived == 0 {
         return Err(crate::error::Error::not_found());

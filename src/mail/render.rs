@@ -26,8 +26,9 @@ pub struct WordNames {
     pub assignment: BTreeMap<String, Names>,
 }
 
-pub static WORDS: LazyLock<WordNames> =
-    LazyLock::new(|| toml::from_str(include_str!("../../config/mails/names.toml")).unwrap_or_default());
+pub static WORDS: LazyLock<WordNames> = LazyLock::new(|| {
+    toml::from_str(include_str!("../../config/mails/names.toml")).unwrap_or_default()
+});
 
 macro_rules! templates {
     ($($name:literal),* $(,)?) => {
@@ -57,10 +58,14 @@ static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
     for (name, texts) in TEMPLATES {
         for (lang, text) in Lang::ALL.iter().zip(texts) {
             // A template that doesn't parse is missing here, and the test that renders them all says so.
-            let _ = environment.add_template_owned(format!("{name}/{lang}.txt"), (*text).to_owned());
+            let _ =
+                environment.add_template_owned(format!("{name}/{lang}.txt"), (*text).to_owned());
         }
     }
-    let _ = environment.add_template("layout.html", include_str!("../../config/mails/layout.html"));
+    let _ = environment.add_template(
+        "layout.html",
+        include_str!("../../config/mails/layout.html"),
+    );
     environment
 });
 
@@ -79,19 +84,28 @@ pub fn render(template: &str, lang: Lang, context: &Value) -> anyhow::Result<Ren
     let link = context["link"].as_str().unwrap_or_default();
     let network = context["network"].as_str().unwrap_or_default();
     let body = paragraphs(&text, link);
-    let html = ENVIRONMENT
-        .get_template("layout.html")?
-        .render(minijinja::context! { language => lang.as_str(), subject => &subject, body, network })?;
-    Ok(Rendered { subject, text, html })
+    let html = ENVIRONMENT.get_template("layout.html")?.render(
+        minijinja::context! { language => lang.as_str(), subject => &subject, body, network },
+    )?;
+    Ok(Rendered {
+        subject,
+        text,
+        html,
+    })
 }
 
 fn parts(template: &str, lang: Lang, context: &Value) -> anyhow::Result<(String, String)> {
     let name = format!("{template}/{lang}.txt");
-    let rendered = ENVIRONMENT.get_template(&name)?.render(minijinja::value::Serde(context)).with_context(|| format!("rendering {name}"))?;
+    let rendered = ENVIRONMENT
+        .get_template(&name)?
+        .render(minijinja::value::Serde(context))
+        .with_context(|| format!("rendering {name}"))?;
     let Some((first, rest)) = rendered.split_once('\n') else {
         bail!("{name} has no body");
     };
-    let subject = first.strip_prefix("Subject:").with_context(|| format!("{name} has no subject"))?;
+    let subject = first
+        .strip_prefix("Subject:")
+        .with_context(|| format!("{name} has no subject"))?;
     // Whatever a title holds, a subject is one line.
     let subject: String = subject.split_whitespace().collect::<Vec<_>>().join(" ");
     Ok((subject, rest.trim().to_owned() + "\n"))
@@ -113,7 +127,11 @@ fn paragraphs(text: &str, link: &str) -> String {
 }
 
 fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;").replace('\'', "&#39;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+        .replace('\'', "&#39;")
 }
 
 #[cfg(test)]
@@ -141,11 +159,24 @@ mod tests {
         for (name, _) in TEMPLATES {
             for lang in Lang::ALL {
                 for filled in [true, false] {
-                    let mail = render(name, *lang, &sample(filled)).unwrap_or_else(|e| panic!("{name}/{lang}: {e:#}"));
-                    assert!(!mail.subject.is_empty() && !mail.subject.contains('\n'), "{name}/{lang}");
-                    assert!(mail.text.len() > 20 && !mail.text.contains("{{"), "{name}/{lang}");
-                    assert!(!mail.html.contains("<b>Lovelace"), "{name}/{lang} must escape");
-                    assert!(mail.html.contains(&format!("lang=\"{lang}\"")), "{name}/{lang}");
+                    let mail = render(name, *lang, &sample(filled))
+                        .unwrap_or_else(|e| panic!("{name}/{lang}: {e:#}"));
+                    assert!(
+                        !mail.subject.is_empty() && !mail.subject.contains('\n'),
+                        "{name}/{lang}"
+                    );
+                    assert!(
+                        mail.text.len() > 20 && !mail.text.contains("{{"),
+                        "{name}/{lang}"
+                    );
+                    assert!(
+                        !mail.html.contains("<b>Lovelace"),
+                        "{name}/{lang} must escape"
+                    );
+                    assert!(
+                        mail.html.contains(&format!("lang=\"{lang}\"")),
+                        "{name}/{lang}"
+                    );
                 }
             }
         }

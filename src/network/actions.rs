@@ -57,7 +57,11 @@ fn load_bodies(tx: &mut Tx<'_>, file: &NetworkFile) -> Result<()> {
 
 fn load_programmes(tx: &mut Tx<'_>, file: &NetworkFile) -> Result<()> {
     for programme in &file.programmes {
-        let organisation = programme.organisation.as_deref().map(|slug| known(tx.conn, slug)).transpose()?;
+        let organisation = programme
+            .organisation
+            .as_deref()
+            .map(|slug| known(tx.conn, slug))
+            .transpose()?;
         store::put_programme(tx, organisation, programme)?;
     }
     for part in &file.cohorts {
@@ -87,7 +91,9 @@ fn load_programmes(tx: &mut Tx<'_>, file: &NetworkFile) -> Result<()> {
 
 fn known(conn: &mut Conn, slug: &str) -> Result<OrganisationId> {
     let found = store::organisation_by_slug(conn, slug);
-    found.map(|row| row.id).map_err(|_| anyhow::anyhow!("there is no organisation {slug}").into())
+    found
+        .map(|row| row.id)
+        .map_err(|_| anyhow::anyhow!("there is no organisation {slug}").into())
 }
 
 /// Opens a cohort.
@@ -101,7 +107,12 @@ pub fn create_cohort(tx: &mut Tx<'_>, part: &CohortPart) -> Result<Cohort> {
     Ok(cohort)
 }
 
-pub fn change_cohort(tx: &mut Tx<'_>, id: CohortId, seen: &Seen, part: &CohortPart) -> Result<Cohort> {
+pub fn change_cohort(
+    tx: &mut Tx<'_>,
+    id: CohortId,
+    seen: &Seen,
+    part: &CohortPart,
+) -> Result<Cohort> {
     let cohort = store::change_cohort(tx, id, seen, part)?;
     let data = json!({ "capacity": cohort.capacity, "starts_on": cohort.starts_on, "ends_on": cohort.ends_on });
     events::record(tx, Fact::new("cohort.changed", "cohort", id.0).data(data))?;
@@ -131,7 +142,8 @@ pub fn change_call(tx: &mut Tx<'_>, row: &Call, seen: &Seen, part: &CallPart) ->
 
 fn call_cohort(conn: &mut Conn, part: &CallPart) -> Result<Option<CohortId>> {
     let slug = part.cohort.as_deref();
-    slug.map(|slug| store::cohort_by_slug(conn, slug).map(|cohort| cohort.id)).transpose()
+    slug.map(|slug| store::cohort_by_slug(conn, slug).map(|cohort| cohort.id))
+        .transpose()
 }
 
 /// Where a postal code lies at a moment; none where the country has no rules here or the code is in no block.
@@ -145,5 +157,7 @@ pub fn place_of(conn: &mut Conn, country: &str, code: &str, now: Moment) -> Resu
 /// # Errors
 /// `not-found` where the code lies nowhere.
 pub fn show_place(conn: &mut Conn, country: &str, code: &str, now: Moment) -> Result<Place> {
-    place_of(conn, country, code, now)?.or_not_found().map_err(|_| Error::not_found())
+    place_of(conn, country, code, now)?
+        .or_not_found()
+        .map_err(|_| Error::not_found())
 }

@@ -9,7 +9,8 @@ use crate::lang::{Lang, Names};
 
 /// The Belgian network, compiled in.
 pub const BELGIUM: &str = include_str!("../../config/network/belgium.toml");
-pub const BELGIAN_POSTAL_CODES: &str = include_str!("../../config/network/belgium-postal-codes.toml");
+pub const BELGIAN_POSTAL_CODES: &str =
+    include_str!("../../config/network/belgium-postal-codes.toml");
 
 /// One file of a network; every part may be left out.
 #[derive(Debug, Clone, Default, Deserialize)]
@@ -161,8 +162,12 @@ impl Files {
     /// When the compiled-in files don't parse, which a test finds.
     pub fn belgium() -> anyhow::Result<Self> {
         let network = toml::from_str(BELGIUM).context("config/network/belgium.toml")?;
-        let postal = toml::from_str(BELGIAN_POSTAL_CODES).context("config/network/belgium-postal-codes.toml")?;
-        Ok(Self { networks: vec![network], postal: vec![postal] })
+        let postal = toml::from_str(BELGIAN_POSTAL_CODES)
+            .context("config/network/belgium-postal-codes.toml")?;
+        Ok(Self {
+            networks: vec![network],
+            postal: vec![postal],
+        })
     }
 
     /// All files of a folder: those named `…postal-codes.toml` hold postal codes, the other `.toml` files the rest.
@@ -174,16 +179,24 @@ impl Files {
         let mut paths: Vec<_> = std::fs::read_dir(folder)
             .with_context(|| format!("reading {}", folder.display()))?
             .filter_map(|entry| Some(entry.ok()?.path()))
-            .filter(|path| path.extension().is_some_and(|extension| extension == "toml"))
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "toml")
+            })
             .collect();
         paths.sort();
         for path in paths {
-            let text = std::fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))?;
+            let text = std::fs::read_to_string(&path)
+                .with_context(|| format!("reading {}", path.display()))?;
             let about = || format!("understanding {}", path.display());
             if path.to_string_lossy().ends_with("postal-codes.toml") {
-                files.postal.push(toml::from_str(&text).with_context(about)?);
+                files
+                    .postal
+                    .push(toml::from_str(&text).with_context(about)?);
             } else {
-                files.networks.push(toml::from_str(&text).with_context(about)?);
+                files
+                    .networks
+                    .push(toml::from_str(&text).with_context(about)?);
             }
         }
         Ok(files)
@@ -203,7 +216,9 @@ pub fn day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NaiveDate, D::E
 ///
 /// # Errors
 /// When it is there and none.
-pub fn optional_day<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<NaiveDate>, D::Error> {
+pub fn optional_day<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<NaiveDate>, D::Error> {
     day(deserializer).map(Some)
 }
 
@@ -217,13 +232,11 @@ fn moment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<crate::db::Momen
 mod tests {
     use super::*;
     use crate::db::Json;
-    use crate::network::model::{PostalRule, RuleId, place};
+    use crate::network::model::{PostalRule, place};
 
     fn rules() -> Vec<PostalRule> {
         let file: PostalFile = toml::from_str(BELGIAN_POSTAL_CODES).unwrap();
         let rule = |part: &RangePart, is_exception| PostalRule {
-            id: RuleId(uuid::Uuid::nil()),
-            country: file.country.clone(),
             low: part.low.clone(),
             high: part.high.clone(),
             region: part.region.clone(),
@@ -234,17 +247,24 @@ mod tests {
             valid_to: part.valid_to,
         };
         let ranges = file.ranges.iter().map(|part| rule(part, false));
-        ranges.chain(file.exceptions.iter().map(|part| rule(part, true))).collect()
+        ranges
+            .chain(file.exceptions.iter().map(|part| rule(part, true)))
+            .collect()
     }
 
     fn at(code: &str, on: &str) -> Option<(String, String, Vec<Lang>)> {
-        place(&rules(), code, on.parse().unwrap()).map(|place| (place.region, place.province, place.languages))
+        place(&rules(), code, on.parse().unwrap())
+            .map(|place| (place.region, place.province, place.languages))
     }
 
     #[test]
     fn a_postal_code_gives_region_province_and_languages() {
         let expect = |code: &str, on: &str, region: &str, province: &str, languages: &[Lang]| {
-            assert_eq!(at(code, on), Some((region.into(), province.into(), languages.to_vec())), "{code} on {on}");
+            assert_eq!(
+                at(code, on),
+                Some((region.into(), province.into(), languages.to_vec())),
+                "{code} on {on}"
+            );
         };
         expect("1000", "2018-02-01", "BE1", "BE-BRU", &[Lang::Nl, Lang::Fr]);
         expect("1299", "2018-02-01", "BE1", "BE-BRU", &[Lang::Nl, Lang::Fr]);

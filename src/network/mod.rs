@@ -8,12 +8,19 @@ mod store;
 
 pub use actions::{load, place_of};
 pub use model::{
-    Call, CallId, Cohort, CohortId, Gate, MilestoneTemplate, OrganisationId, Pillar, PillarPlan, Place, Programme,
-    ProgrammeId, Requirement, Sector, enterprise_number,
+    Call, CallId, Cohort, CohortId, Gate, MilestoneTemplate, OrganisationId, Pillar, PillarPlan,
+    Place, Programme, ProgrammeId, Requirement, Sector, enterprise_number,
 };
-pub use store::{call, cohort, cohort_by_slug, call_by_slug, leads, lock_cohort, organisation_by_slug, places_of, programme, region_names};
+pub use store::{
+    call, call_by_slug, cohort, cohort_by_slug, leads, lock_cohort, organisation_by_slug,
+    places_of, programme, region_names,
+};
 
 use crate::app::Slice;
 
-pub const SLICE: Slice =
-    Slice { name: "network", routes: routes::register, jobs: &[], codes: model::Refusal::CODES };
+pub const SLICE: Slice = Slice {
+    name: "network",
+    routes: routes::register,
+    jobs: &[],
+    codes: model::Refusal::CODES,
+};

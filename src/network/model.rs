@@ -5,7 +5,10 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use crate::db::schema::{calls, cohort_quotas, cohorts, mandates, organisations, postal_codes, programmes, provinces, regions};
+use crate::db::schema::{
+    calls, cohort_quotas, cohorts, mandates, organisations, postal_codes, programmes, provinces,
+    regions,
+};
 use crate::db::{Json, Moment};
 use crate::lang::{Lang, Names};
 
@@ -39,7 +42,11 @@ impl Pillar {
     /// The pillars left and skipped on the way to a later one.
     #[must_use]
     pub fn up_to(self, later: Self) -> Vec<Self> {
-        Self::ALL.iter().copied().filter(|pillar| *pillar >= self && *pillar < later).collect()
+        Self::ALL
+            .iter()
+            .copied()
+            .filter(|pillar| *pillar >= self && *pillar < later)
+            .collect()
     }
 }
 
@@ -248,7 +255,6 @@ pub struct Cohort {
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = cohort_quotas)]
 pub struct Quota {
-    pub cohort_id: CohortId,
     pub region: String,
     pub places: i32,
 }
@@ -278,8 +284,6 @@ pub fn names(json: &Json) -> Names {
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = postal_codes)]
 pub struct PostalRule {
-    pub id: RuleId,
-    pub country: String,
     pub low: String,
     pub high: String,
     pub region: String,
@@ -309,7 +313,10 @@ pub fn place(rules: &[PostalRule], code: &str, on: NaiveDate) -> Option<Place> {
             && rule.valid_from.is_none_or(|from| from <= on)
             && rule.valid_to.is_none_or(|to| on < to)
     };
-    let rule = rules.iter().filter(holds).max_by_key(|rule| rule.is_exception)?;
+    let rule = rules
+        .iter()
+        .filter(holds)
+        .max_by_key(|rule| rule.is_exception)?;
     Some(Place {
         region: rule.region.clone(),
         province: rule.province.clone(),
@@ -322,8 +329,14 @@ pub fn place(rules: &[PostalRule], code: &str, on: NaiveDate) -> Option<Place> {
 #[must_use]
 pub fn enterprise_number(text: &str) -> Option<String> {
     let upper = text.trim().to_uppercase();
-    let bare = upper.strip_prefix("BE").unwrap_or(&upper).replace("(0)", "0");
-    if bare.chars().any(|c| !c.is_ascii_digit() && !matches!(c, ' ' | '.' | '-' | '/')) {
+    let bare = upper
+        .strip_prefix("BE")
+        .unwrap_or(&upper)
+        .replace("(0)", "0");
+    if bare
+        .chars()
+        .any(|c| !c.is_ascii_digit() && !matches!(c, ' ' | '.' | '-' | '/'))
+    {
         return None;
     }
     let mut digits: String = bare.chars().filter(char::is_ascii_digit).collect();
@@ -369,7 +382,10 @@ mod tests {
         ] {
             assert_eq!(enterprise_number(input).is_some(), valid, "{input}");
         }
-        assert_eq!(enterprise_number("BE 428.759.497").as_deref(), Some("0428759497"));
+        assert_eq!(
+            enterprise_number("BE 428.759.497").as_deref(),
+            Some("0428759497")
+        );
     }
 
     proptest::proptest! {
@@ -392,7 +408,10 @@ mod tests {
     fn pillars_follow_each_other() {
         assert_eq!(Pillar::CreateLearn.next(), Some(Pillar::Test));
         assert_eq!(Pillar::Scale.next(), None);
-        assert_eq!(Pillar::CreateLearn.up_to(Pillar::Grow), [Pillar::CreateLearn, Pillar::Test]);
+        assert_eq!(
+            Pillar::CreateLearn.up_to(Pillar::Grow),
+            [Pillar::CreateLearn, Pillar::Test]
+        );
         assert!(Pillar::Grow.up_to(Pillar::Test).is_empty());
     }
 }

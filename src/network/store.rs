@@ -3,15 +3,20 @@
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::files::{CallPart, CohortPart, MandatePart, OrganisationPart, PostalFile, ProgrammePart, ProvincePart, RangePart, RegionPart};
+use super::files::{
+    CallPart, CohortPart, MandatePart, OrganisationPart, PostalFile, ProgrammePart, ProvincePart,
+    RangePart, RegionPart,
+};
 use super::model::{
-    Call, CallId, Cohort, CohortId, Mandate, MandateId, Organisation, OrganisationId, Pillar, PostalRule, Programme, ProgrammeId,
-    ProgrammeRow, Province, Quota, Region, Responsibility, RuleId, names,
+    Call, CallId, Cohort, CohortId, Mandate, MandateId, Organisation, OrganisationId, Pillar,
+    PostalRule, Programme, ProgrammeId, ProgrammeRow, Province, Quota, Region, Responsibility,
+    RuleId, names,
 };
 use crate::app::Tx;
 use crate::db::dialect::{self, Each};
 use crate::db::schema::{
-    calls, cohort_quotas as quotas, cohorts, mandates, organisations, postal_codes, programmes, provinces, regions,
+    calls, cohort_quotas as quotas, cohorts, mandates, organisations, postal_codes, programmes,
+    provinces, regions,
 };
 use crate::db::{Conn, Json, Moment};
 use crate::error::{Error, OrNotFound, Result};
@@ -23,11 +28,17 @@ fn json(value: &impl serde::Serialize) -> Json {
 }
 
 pub fn regions(conn: &mut Conn) -> Result<Vec<Region>> {
-    Ok(regions::table.order(regions::code).select(Region::as_select()).load(conn)?)
+    Ok(regions::table
+        .order(regions::code)
+        .select(Region::as_select())
+        .load(conn)?)
 }
 
 pub fn provinces(conn: &mut Conn) -> Result<Vec<Province>> {
-    Ok(provinces::table.order(provinces::iso).select(Province::as_select()).load(conn)?)
+    Ok(provinces::table
+        .order(provinces::iso)
+        .select(Province::as_select())
+        .load(conn)?)
 }
 
 /// The names of a region.
@@ -35,13 +46,20 @@ pub fn provinces(conn: &mut Conn) -> Result<Vec<Province>> {
 /// # Errors
 /// `not-found` where there is no such region.
 pub fn region_names(conn: &mut Conn, code: &str) -> Result<Names> {
-    let found: Json = regions::table.find(code).select(regions::names).get_result(conn).or_not_found()?;
+    let found: Json = regions::table
+        .find(code)
+        .select(regions::names)
+        .get_result(conn)
+        .or_not_found()?;
     Ok(names(&found))
 }
 
 pub fn postal_rules(conn: &mut Conn, country: &str) -> Result<Vec<PostalRule>> {
     let rules = postal_codes::table.filter(postal_codes::country.eq(country));
-    Ok(rules.order(postal_codes::low).select(PostalRule::as_select()).load(conn)?)
+    Ok(rules
+        .order(postal_codes::low)
+        .select(PostalRule::as_select())
+        .load(conn)?)
 }
 
 /// Which organisations a list shows.
@@ -53,15 +71,21 @@ pub struct Filter {
     pub updated_since: Option<Moment>,
 }
 
-pub fn organisations(conn: &mut Conn, filter: &Filter, keyset: &Keyset) -> Result<Vec<Organisation>> {
+pub fn organisations(
+    conn: &mut Conn,
+    filter: &Filter,
+    keyset: &Keyset,
+) -> Result<Vec<Organisation>> {
     let mut query = organisations::table.into_boxed();
     if let Some(region) = &filter.region {
         query = query.filter(organisations::region.eq(region.clone()));
     }
     if let Some(on) = filter.on {
-        query = query
-            .filter(organisations::valid_from.le(on))
-            .filter(organisations::valid_to.is_null().or(organisations::valid_to.gt(on)));
+        query = query.filter(organisations::valid_from.le(on)).filter(
+            organisations::valid_to
+                .is_null()
+                .or(organisations::valid_to.gt(on)),
+        );
     }
     if let Some(since) = filter.updated_since {
         query = query.filter(organisations::updated_at.ge(since));
@@ -73,7 +97,11 @@ pub fn organisations(conn: &mut Conn, filter: &Filter, keyset: &Keyset) -> Resul
     Ok(query.select(Organisation::as_select()).load(conn)?)
 }
 
-pub fn mandates(conn: &mut Conn, filter: &Filter, keyset: &Keyset) -> Result<Vec<(Mandate, Organisation)>> {
+pub fn mandates(
+    conn: &mut Conn,
+    filter: &Filter,
+    keyset: &Keyset,
+) -> Result<Vec<(Mandate, Organisation)>> {
     let mut query = mandates::table.into_boxed();
     if let Some(region) = &filter.region {
         query = query.filter(mandates::region.eq(region.clone()));
@@ -98,7 +126,12 @@ pub fn mandates(conn: &mut Conn, filter: &Filter, keyset: &Keyset) -> Result<Vec
         .into_iter()
         .map(|mandate| {
             let organisation = organisations::table.find(mandate.organisation_id);
-            Ok((mandate, organisation.select(Organisation::as_select()).get_result(conn)?))
+            Ok((
+                mandate,
+                organisation
+                    .select(Organisation::as_select())
+                    .get_result(conn)?,
+            ))
         })
         .collect()
 }
@@ -107,7 +140,12 @@ pub fn mandates(conn: &mut Conn, filter: &Filter, keyset: &Keyset) -> Result<Vec
 ///
 /// # Errors
 /// The database's.
-pub fn leads(conn: &mut Conn, pillar: Pillar, region: &str, on: NaiveDate) -> Result<Vec<OrganisationId>> {
+pub fn leads(
+    conn: &mut Conn,
+    pillar: Pillar,
+    region: &str,
+    on: NaiveDate,
+) -> Result<Vec<OrganisationId>> {
     let valid = mandates::table
         .filter(mandates::pillar.eq(pillar))
         .filter(mandates::region.eq(region))
@@ -121,7 +159,10 @@ pub fn leads(conn: &mut Conn, pillar: Pillar, region: &str, on: NaiveDate) -> Re
 /// `not-found` where there is none.
 pub fn organisation_by_slug(conn: &mut Conn, slug: &str) -> Result<Organisation> {
     let found = organisations::table.filter(organisations::slug.eq(slug));
-    found.select(Organisation::as_select()).get_result(conn).or_not_found()
+    found
+        .select(Organisation::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 fn understood(row: ProgrammeRow) -> Result<Programme> {
@@ -131,10 +172,20 @@ fn understood(row: ProgrammeRow) -> Result<Programme> {
 /// # Errors
 /// `not-found` where there is none.
 pub fn programme(conn: &mut Conn, id: ProgrammeId) -> Result<Programme> {
-    understood(programmes::table.find(id).select(ProgrammeRow::as_select()).get_result(conn).or_not_found()?)
+    understood(
+        programmes::table
+            .find(id)
+            .select(ProgrammeRow::as_select())
+            .get_result(conn)
+            .or_not_found()?,
+    )
 }
 
-pub fn programmes(conn: &mut Conn, updated_since: Option<Moment>, keyset: &Keyset) -> Result<Vec<Programme>> {
+pub fn programmes(
+    conn: &mut Conn,
+    updated_since: Option<Moment>,
+    keyset: &Keyset,
+) -> Result<Vec<Programme>> {
     let mut query = programmes::table.into_boxed();
     if let Some(since) = updated_since {
         query = query.filter(programmes::updated_at.ge(since));
@@ -143,19 +194,32 @@ pub fn programmes(conn: &mut Conn, updated_since: Option<Moment>, keyset: &Keyse
         "slug" => programmes::slug, String;
         "updated_at" => programmes::updated_at, Moment;
     });
-    query.select(ProgrammeRow::as_select()).load(conn)?.into_iter().map(understood).collect()
+    query
+        .select(ProgrammeRow::as_select())
+        .load(conn)?
+        .into_iter()
+        .map(understood)
+        .collect()
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn cohort(conn: &mut Conn, id: CohortId) -> Result<Cohort> {
-    cohorts::table.find(id).select(Cohort::as_select()).get_result(conn).or_not_found()
+    cohorts::table
+        .find(id)
+        .select(Cohort::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn cohort_by_slug(conn: &mut Conn, slug: &str) -> Result<Cohort> {
-    cohorts::table.filter(cohorts::slug.eq(slug)).select(Cohort::as_select()).get_result(conn).or_not_found()
+    cohorts::table
+        .filter(cohorts::slug.eq(slug))
+        .select(Cohort::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// Cohorts, of some programmes or with some ids only where the caller's scope says so.
@@ -186,7 +250,9 @@ pub fn cohorts(
 
 /// Every cohort's id and programme, to work out scopes with.
 pub fn cohort_programmes(conn: &mut Conn) -> Result<Vec<(CohortId, ProgrammeId)>> {
-    Ok(cohorts::table.select((cohorts::id, cohorts::programme_id)).load(conn)?)
+    Ok(cohorts::table
+        .select((cohorts::id, cohorts::programme_id))
+        .load(conn)?)
 }
 
 /// Takes the cohort's lock: places are counted and given under it.
@@ -203,28 +269,49 @@ pub fn lock_cohort(conn: &mut Conn, id: CohortId) -> Result<Cohort> {
 /// # Errors
 /// The database's.
 pub fn places_of(conn: &mut Conn, id: CohortId) -> Result<Vec<(String, i32)>> {
-    let rows = quotas::table.filter(quotas::cohort_id.eq(id)).order(quotas::region);
+    let rows = quotas::table
+        .filter(quotas::cohort_id.eq(id))
+        .order(quotas::region);
     let rows: Vec<Quota> = rows.select(Quota::as_select()).load(conn)?;
-    Ok(rows.into_iter().map(|quota| (quota.region, quota.places)).collect())
+    Ok(rows
+        .into_iter()
+        .map(|quota| (quota.region, quota.places))
+        .collect())
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn call(conn: &mut Conn, id: CallId) -> Result<Call> {
-    calls::table.find(id).select(Call::as_select()).get_result(conn).or_not_found()
+    calls::table
+        .find(id)
+        .select(Call::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn call_by_slug(conn: &mut Conn, slug: &str) -> Result<Call> {
-    calls::table.filter(calls::slug.eq(slug)).select(Call::as_select()).get_result(conn).or_not_found()
+    calls::table
+        .filter(calls::slug.eq(slug))
+        .select(Call::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// Calls; `open_at` leaves only those that take applications then.
-pub fn calls(conn: &mut Conn, open_at: Option<Moment>, programme: Option<ProgrammeId>, since: Option<Moment>, keyset: &Keyset) -> Result<Vec<Call>> {
+pub fn calls(
+    conn: &mut Conn,
+    open_at: Option<Moment>,
+    programme: Option<ProgrammeId>,
+    since: Option<Moment>,
+    keyset: &Keyset,
+) -> Result<Vec<Call>> {
     let mut query = calls::table.into_boxed();
     if let Some(at) = open_at {
-        query = query.filter(calls::opens_at.le(at)).filter(calls::closes_at.gt(at));
+        query = query
+            .filter(calls::opens_at.le(at))
+            .filter(calls::closes_at.gt(at));
     }
     if let Some(programme) = programme {
         query = query.filter(calls::programme_id.eq(programme));
@@ -240,24 +327,41 @@ pub fn calls(conn: &mut Conn, open_at: Option<Moment>, programme: Option<Program
 }
 
 pub fn put_region(tx: &mut Tx<'_>, part: &RegionPart) -> Result<()> {
-    let set = (regions::iso.eq(&part.iso), regions::names.eq(json(&part.names)), regions::languages.eq(json(&part.languages)));
+    let set = (
+        regions::iso.eq(&part.iso),
+        regions::names.eq(json(&part.names)),
+        regions::languages.eq(json(&part.languages)),
+    );
     let row = (regions::code.eq(&part.code), set.clone());
-    let put = diesel::insert_into(regions::table).values(row).on_conflict(regions::code).do_update().set(set);
+    let put = diesel::insert_into(regions::table)
+        .values(row)
+        .on_conflict(regions::code)
+        .do_update()
+        .set(set);
     Each(put).execute(tx.conn)?;
     Ok(())
 }
 
 pub fn put_province(tx: &mut Tx<'_>, part: &ProvincePart) -> Result<()> {
-    let set = (provinces::region.eq(&part.region), provinces::nuts2.eq(&part.nuts2), provinces::names.eq(json(&part.names)));
+    let set = (
+        provinces::region.eq(&part.region),
+        provinces::nuts2.eq(&part.nuts2),
+        provinces::names.eq(json(&part.names)),
+    );
     let row = (provinces::iso.eq(&part.iso), set.clone());
-    let put = diesel::insert_into(provinces::table).values(row).on_conflict(provinces::iso).do_update().set(set);
+    let put = diesel::insert_into(provinces::table)
+        .values(row)
+        .on_conflict(provinces::iso)
+        .do_update()
+        .set(set);
     Each(put).execute(tx.conn)?;
     Ok(())
 }
 
 /// Replaces a country's postal codes.
 pub fn put_postal_codes(tx: &mut Tx<'_>, file: &PostalFile) -> Result<()> {
-    diesel::delete(postal_codes::table.filter(postal_codes::country.eq(&file.country))).execute(tx.conn)?;
+    diesel::delete(postal_codes::table.filter(postal_codes::country.eq(&file.country)))
+        .execute(tx.conn)?;
     for part in &file.ranges {
         insert_postal_rule(tx, &file.country, part, false)?;
     }
@@ -267,7 +371,12 @@ pub fn put_postal_codes(tx: &mut Tx<'_>, file: &PostalFile) -> Result<()> {
     Ok(())
 }
 
-fn insert_postal_rule(tx: &mut Tx<'_>, country: &str, part: &RangePart, is_exception: bool) -> Result<()> {
+fn insert_postal_rule(
+    tx: &mut Tx<'_>,
+    country: &str,
+    part: &RangePart,
+    is_exception: bool,
+) -> Result<()> {
     let id: RuleId = tx.new_id();
     diesel::insert_into(postal_codes::table)
         .values((
@@ -298,12 +407,18 @@ pub fn put_organisation(tx: &mut Tx<'_>, part: &OrganisationPart) -> Result<bool
         organisations::valid_from.eq(part.valid_from),
         organisations::valid_to.eq(part.valid_to),
     );
-    let known = organisations::table.filter(organisations::slug.eq(&part.slug)).select(Organisation::as_select());
+    let known = organisations::table
+        .filter(organisations::slug.eq(&part.slug))
+        .select(Organisation::as_select());
     match known.get_result(tx.conn).optional()? {
         Some(row) if is_same(&row, part) => Ok(false),
         Some(row) => {
             diesel::update(organisations::table.find(row.id))
-                .set((set, organisations::version.eq(row.version + 1), organisations::updated_at.eq(tx.now)))
+                .set((
+                    set,
+                    organisations::version.eq(row.version + 1),
+                    organisations::updated_at.eq(tx.now),
+                ))
                 .execute(tx.conn)?;
             Ok(true)
         }
@@ -316,7 +431,9 @@ pub fn put_organisation(tx: &mut Tx<'_>, part: &OrganisationPart) -> Result<bool
                 organisations::created_at.eq(tx.now),
                 organisations::updated_at.eq(tx.now),
             );
-            diesel::insert_into(organisations::table).values((fixed, set)).execute(tx.conn)?;
+            diesel::insert_into(organisations::table)
+                .values((fixed, set))
+                .execute(tx.conn)?;
             Ok(true)
         }
     }
@@ -335,7 +452,11 @@ fn is_same(row: &Organisation, part: &OrganisationPart) -> bool {
 pub fn put_successor(tx: &mut Tx<'_>, slug: &str, successor: OrganisationId) -> Result<()> {
     let row = organisations::table
         .filter(organisations::slug.eq(slug))
-        .filter(organisations::succeeded_by.is_null().or(organisations::succeeded_by.ne(successor)));
+        .filter(
+            organisations::succeeded_by
+                .is_null()
+                .or(organisations::succeeded_by.ne(successor)),
+        );
     diesel::update(row)
         .set((
             organisations::succeeded_by.eq(successor),
@@ -346,7 +467,11 @@ pub fn put_successor(tx: &mut Tx<'_>, slug: &str, successor: OrganisationId) -> 
     Ok(())
 }
 
-pub fn put_mandate(tx: &mut Tx<'_>, organisation: OrganisationId, part: &MandatePart) -> Result<()> {
+pub fn put_mandate(
+    tx: &mut Tx<'_>,
+    organisation: OrganisationId,
+    part: &MandatePart,
+) -> Result<()> {
     let id: MandateId = tx.new_id();
     let row = (
         mandates::id.eq(id),
@@ -359,7 +484,12 @@ pub fn put_mandate(tx: &mut Tx<'_>, organisation: OrganisationId, part: &Mandate
         mandates::created_at.eq(tx.now),
         mandates::updated_at.eq(tx.now),
     );
-    Each(diesel::insert_into(mandates::table).values(row).on_conflict_do_nothing()).execute(tx.conn)?;
+    Each(
+        diesel::insert_into(mandates::table)
+            .values(row)
+            .on_conflict_do_nothing(),
+    )
+    .execute(tx.conn)?;
     let same = mandates::table
         .filter(mandates::organisation_id.eq(organisation))
         .filter(mandates::pillar.eq(part.pillar))
@@ -367,18 +497,27 @@ pub fn put_mandate(tx: &mut Tx<'_>, organisation: OrganisationId, part: &Mandate
         .filter(mandates::responsibility.eq(part.responsibility))
         .filter(mandates::valid_from.eq(part.valid_from));
     let differs = match part.valid_to {
-        Some(to) => diesel::update(same.filter(mandates::valid_to.is_null().or(mandates::valid_to.ne(to))))
-            .set((mandates::valid_to.eq(to), mandates::updated_at.eq(tx.now)))
-            .execute(tx.conn),
+        Some(to) => {
+            diesel::update(same.filter(mandates::valid_to.is_null().or(mandates::valid_to.ne(to))))
+                .set((mandates::valid_to.eq(to), mandates::updated_at.eq(tx.now)))
+                .execute(tx.conn)
+        }
         None => diesel::update(same.filter(mandates::valid_to.is_not_null()))
-            .set((mandates::valid_to.eq(None::<NaiveDate>), mandates::updated_at.eq(tx.now)))
+            .set((
+                mandates::valid_to.eq(None::<NaiveDate>),
+                mandates::updated_at.eq(tx.now),
+            ))
             .execute(tx.conn),
     };
     differs?;
     Ok(())
 }
 
-pub fn put_programme(tx: &mut Tx<'_>, organisation: Option<OrganisationId>, part: &ProgrammePart) -> Result<()> {
+pub fn put_programme(
+    tx: &mut Tx<'_>,
+    organisation: Option<OrganisationId>,
+    part: &ProgrammePart,
+) -> Result<()> {
     let set = (
         programmes::names.eq(json(&part.names)),
         programmes::summary.eq(json(&part.summary)),
@@ -389,12 +528,18 @@ pub fn put_programme(tx: &mut Tx<'_>, organisation: Option<OrganisationId>, part
         programmes::excluded_sectors.eq(json(&part.excluded_sectors)),
         programmes::pillars.eq(json(&part.pillars)),
     );
-    let known = programmes::table.filter(programmes::slug.eq(&part.slug)).select(ProgrammeRow::as_select());
+    let known = programmes::table
+        .filter(programmes::slug.eq(&part.slug))
+        .select(ProgrammeRow::as_select());
     match known.get_result(tx.conn).optional()? {
         Some(row) if is_same_programme(&row, organisation, part) => {}
         Some(row) => {
             diesel::update(programmes::table.find(row.id))
-                .set((set, programmes::version.eq(row.version + 1), programmes::updated_at.eq(tx.now)))
+                .set((
+                    set,
+                    programmes::version.eq(row.version + 1),
+                    programmes::updated_at.eq(tx.now),
+                ))
                 .execute(tx.conn)?;
         }
         None => {
@@ -406,13 +551,19 @@ pub fn put_programme(tx: &mut Tx<'_>, organisation: Option<OrganisationId>, part
                 programmes::created_at.eq(tx.now),
                 programmes::updated_at.eq(tx.now),
             );
-            diesel::insert_into(programmes::table).values((fixed, set)).execute(tx.conn)?;
+            diesel::insert_into(programmes::table)
+                .values((fixed, set))
+                .execute(tx.conn)?;
         }
     }
     Ok(())
 }
 
-fn is_same_programme(row: &ProgrammeRow, organisation: Option<OrganisationId>, part: &ProgrammePart) -> bool {
+fn is_same_programme(
+    row: &ProgrammeRow,
+    organisation: Option<OrganisationId>,
+    part: &ProgrammePart,
+) -> bool {
     row.names == json(&part.names)
         && row.summary == json(&part.summary)
         && row.organisation_id == organisation
@@ -426,7 +577,11 @@ fn is_same_programme(row: &ProgrammeRow, organisation: Option<OrganisationId>, p
 /// # Errors
 /// `not-found` where there is no such programme.
 pub fn programme_by_slug(conn: &mut Conn, slug: &str) -> Result<ProgrammeId> {
-    programmes::table.filter(programmes::slug.eq(slug)).select(programmes::id).get_result(conn).or_not_found()
+    programmes::table
+        .filter(programmes::slug.eq(slug))
+        .select(programmes::id)
+        .get_result(conn)
+        .or_not_found()
 }
 
 pub fn insert_cohort(tx: &mut Tx<'_>, programme: ProgrammeId, part: &CohortPart) -> Result<Cohort> {
@@ -449,7 +604,12 @@ pub fn insert_cohort(tx: &mut Tx<'_>, programme: ProgrammeId, part: &CohortPart)
     cohort(tx.conn, id)
 }
 
-pub fn change_cohort(tx: &mut Tx<'_>, id: CohortId, seen: &Seen, part: &CohortPart) -> Result<Cohort> {
+pub fn change_cohort(
+    tx: &mut Tx<'_>,
+    id: CohortId,
+    seen: &Seen,
+    part: &CohortPart,
+) -> Result<Cohort> {
     let row = lock_cohort(tx.conn, id)?;
     seen.check(row.version)?;
     diesel::update(cohorts::table.find(id))
@@ -470,7 +630,11 @@ fn put_quotas(tx: &mut Tx<'_>, id: CohortId, part: &CohortPart) -> Result<()> {
     diesel::delete(quotas::table.filter(quotas::cohort_id.eq(id))).execute(tx.conn)?;
     for (region, places) in &part.quota {
         diesel::insert_into(quotas::table)
-            .values((quotas::cohort_id.eq(id), quotas::region.eq(region), quotas::places.eq(places)))
+            .values((
+                quotas::cohort_id.eq(id),
+                quotas::region.eq(region),
+                quotas::places.eq(places),
+            ))
             .execute(tx.conn)?;
     }
     Ok(())
@@ -478,7 +642,11 @@ fn put_quotas(tx: &mut Tx<'_>, id: CohortId, part: &CohortPart) -> Result<()> {
 
 /// Whether a cohort is what a file says already.
 pub fn is_same_cohort(conn: &mut Conn, row: &Cohort, part: &CohortPart) -> Result<bool> {
-    let quota: Vec<(String, i32)> = part.quota.iter().map(|(region, places)| (region.clone(), *places)).collect();
+    let quota: Vec<(String, i32)> = part
+        .quota
+        .iter()
+        .map(|(region, places)| (region.clone(), *places))
+        .collect();
     Ok(row.names == json(&part.names)
         && row.starts_on == part.starts_on
         && row.ends_on == part.ends_on
@@ -486,7 +654,12 @@ pub fn is_same_cohort(conn: &mut Conn, row: &Cohort, part: &CohortPart) -> Resul
         && places_of(conn, row.id)? == quota)
 }
 
-pub fn insert_call(tx: &mut Tx<'_>, programme: ProgrammeId, cohort: Option<CohortId>, part: &CallPart) -> Result<Call> {
+pub fn insert_call(
+    tx: &mut Tx<'_>,
+    programme: ProgrammeId,
+    cohort: Option<CohortId>,
+    part: &CallPart,
+) -> Result<Call> {
     let id: CallId = tx.new_id();
     diesel::insert_into(calls::table)
         .values((
@@ -505,24 +678,40 @@ pub fn insert_call(tx: &mut Tx<'_>, programme: ProgrammeId, cohort: Option<Cohor
     call(tx.conn, id)
 }
 
-pub fn change_call(tx: &mut Tx<'_>, row: &Call, cohort: Option<CohortId>, part: &CallPart) -> Result<Call> {
-    let changed = diesel::update(calls::table.find(row.id).filter(calls::version.eq(row.version)))
-        .set((
-            calls::cohort_id.eq(cohort),
-            calls::names.eq(json(&part.names)),
-            calls::opens_at.eq(part.opens_at),
-            calls::closes_at.eq(part.closes_at),
-            calls::version.eq(row.version + 1),
-            calls::updated_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    if changed == 0 { Err(Error::stale()) } else { call(tx.conn, row.id) }
+pub fn change_call(
+    tx: &mut Tx<'_>,
+    row: &Call,
+    cohort: Option<CohortId>,
+    part: &CallPart,
+) -> Result<Call> {
+    let changed = diesel::update(
+        calls::table
+            .find(row.id)
+            .filter(calls::version.eq(row.version)),
+    )
+    .set((
+        calls::cohort_id.eq(cohort),
+        calls::names.eq(json(&part.names)),
+        calls::opens_at.eq(part.opens_at),
+        calls::closes_at.eq(part.closes_at),
+        calls::version.eq(row.version + 1),
+        calls::updated_at.eq(tx.now),
+    ))
+    .execute(tx.conn)?;
+    if changed == 0 {
+        Err(Error::stale())
+    } else {
+        call(tx.conn, row.id)
+    }
 }
 
 /// Whether a call is what a file says already.
 #[must_use]
 pub fn is_same_call(row: &Call, cohort: Option<CohortId>, part: &CallPart) -> bool {
-    row.cohort_id == cohort && row.names == json(&part.names) && row.opens_at == part.opens_at && row.closes_at == part.closes_at
+    row.cohort_id == cohort
+        && row.names == json(&part.names)
+        && row.opens_at == part.opens_at
+        && row.closes_at == part.closes_at
 }
 
 impl crate::http::page::CursorValue for NaiveDate {

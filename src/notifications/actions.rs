@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::events::{self, Event};
 use crate::http::Seen;
 use crate::jobs::{Outcome, Task};
-use crate::journey::{self, TransitionId};
+use crate::journey::{self, Transition, TransitionId};
 use crate::lang::Lang;
 use crate::mail::render::WORDS;
 use crate::mail::{self, Order};
@@ -25,12 +25,14 @@ use crate::projects::{self, AssignmentRole, ProjectId};
 
 /// The job behind every event: works out who hears of it and writes a row for each. Running it twice changes nothing.
 pub async fn notify(app: Arc<App>, task: Task) -> Outcome {
-    let Some(seq) = task.payload["event"].as_i64() else {
+    let Some(seq) = task.payload.get("event").and_then(Value::as_i64) else {
         return Outcome::Fail("the work names no event".into());
     };
     match app.run(Caller::system(), move |tx| fan_out(tx, seq)).await {
         Ok(()) => Outcome::Done,
-        Err(error) if error.code() == Some("not-found") => Outcome::Fail("the event is about something that is gone".into()),
+        Err(error) if error.code() == Some("not-found") => {
+            Outcome::Fail("the event is about something that is gone".into())
+        }
         Err(error) => Outcome::Retry(error.to_string()),
     }
 }
@@ -46,7 +48,13 @@ fn fan_out(tx: &mut Tx<'_>, seq: i64) -> Result<()> {
         for person in people {
             let added = store::insert(tx, &event, rule, person, &context)?;
             if added && rule.by_mail {
-                let order = Order { to: person, event: Some(seq), template: rule.template, context: context.clone(), expires_at: None };
+                let order = Order {
+                    to: person,
+                    event: Some(seq),
+                    template: rule.template,
+                    context: context.clone(),
+                    expires_at: None,
+                };
                 mail::queue(tx, order)?;
             }
         }
@@ -68,11 +76,19 @@ fn audience(tx: &mut Tx<'_>, event: &Event, rule: &Rule) -> Result<BTreeSet<Acco
 
 fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<AccountId>> {
     let Some(project) = event.project_id.map(|id| ProjectId(id.0)) else {
-        return Ok(event.noted_id("account_id").map(AccountId).into_iter().collect());
+        return Ok(event
+            .noted_id("account_id")
+            .map(AccountId)
+            .into_iter()
+            .collect());
     };
     let assigned = |tx: &mut Tx<'_>, role| -> Result<Vec<AccountId>> {
         let then = projects::working_at(tx.conn, project, event.at)?;
-        Ok(then.into_iter().filter(|one| one.role == role).map(|one| one.account_id).collect())
+        Ok(then
+            .into_iter()
+            .filter(|one| one.role == role)
+            .map(|one| one.account_id)
+            .collect())
     };
     match group {
         Audience::Founders => {
@@ -81,86 +97,144 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
         }
         Audience::Coaches => assigned(tx, AssignmentRole::Coach),
         Audience::Coordinators => assigned(tx, AssignmentRole::Coordinator),
-        Audience::Subject => Ok(event.noted_id("account_id").map(AccountId).into_iter().collect()),
+        Audience::Subject => Ok(event
+            .noted_id("account_id")
+            .map(AccountId)
+            .into_iter()
+            .collect()),
         Audience::LeadPartner => lead_partner(tx, event),
     }
 }
 
 /// The people of the organisation that leads the pillar the project goes to, or leaves for good.
 fn lead_partner(tx: &mut Tx<'_>, event: &Event) -> Result<Vec<AccountId>> {
-    let pillar = event.text("to_pillar").parse::<Pillar>().or_else(|_| event.text("from_pillar").parse());
+    let pillar = event
+        .text("to_pillar")
+        .parse::<Pillar>()
+        .or_else(|_| event.text("from_pillar").parse());
     let (Ok(pillar), Some(region)) = (pillar, event.region.as_deref()) else {
         return Ok(Vec::new());
     };
     let mut people = Vec::new();
     for organisation in network::leads(tx.conn, pillar, region, event.at.day())? {
-        people.extend(accounts::people_of_organisation(tx.conn, organisation.0, tx.now)?);
+        people.extend(accounts::people_of_organisation(
+            tx.conn,
+            organisation.0,
+            tx.now,
+        )?);
     }
     Ok(people)
 }
 
 /// What the texts of an event may use. Names stay in four languages until a reader's is known.
 fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
-    let mut values = serde_json::Map::new();
-    let mut put = |name: &str, value: Value| values.insert(name.to_owned(), value);
-    let actor = match (event.actor_kind.as_str(), event.actor_id) {
-        ("account", Some(id)) => accounts::find(tx.conn, AccountId(id.0)).map_or_else(|_| String::new(), |account| account.name),
-        _ => String::new(),
-    };
-    put("actor", json!(actor));
+    let mut values = json!({ "actor": actor(tx, event), "confidence": event.text("confidence") });
     if let Some(id) = event.project_id {
         let project = projects::find(tx.conn, ProjectId(id.0))?;
-        put("link", json!(tx.app.link(&format!("/v1/projects/{}", project.id))));
-        put("project", json!(project.title));
-        put("reference", json!(project.reference));
+        let link = tx.app.link(&format!("/v1/projects/{}", project.id));
+        add(
+            &mut values,
+            json!({ "link": link, "project": project.title, "reference": project.reference }),
+        );
     }
     if let Some(id) = event.noted_id("transition_id") {
         let transition = journey::transition(tx.conn, TransitionId(id))?;
-        let pillar = transition.to_pillar.or(transition.from_pillar);
-        put("pillar", pillar_name(pillar));
-        put("from_pillar", pillar_name(transition.from_pillar));
-        put("reason", json!(transition.reason.as_deref().unwrap_or_default()));
-        put("feedback", json!(transition.reason.as_deref().filter(|_| transition.application_id.is_some()).unwrap_or_default()));
-        put("lesson", json!(transition.lesson.as_deref().unwrap_or_default()));
-        put("reason_text", transition.reason_code.and_then(|code| WORDS.reason_code.get(code.as_str())).map_or_else(|| json!(""), |names| json!(names)));
-        put("cohort", cohort_name(tx, transition.cohort_id)?);
+        let told = of_transition(tx, &transition)?;
+        add(&mut values, told);
     }
     if event.subject_kind == "application" {
-        let application = applications::find(tx.conn, ApplicationId(event.subject_id.0))?;
-        let call = network::call(tx.conn, application.call_id)?;
-        put("application", json!(application.reference));
-        put("call", call.names.0);
-        put("submitted_at", json!(application.submitted_at.map(|at| at.utc().format("%Y-%m-%d %H:%M UTC").to_string())));
-        put("sha256", json!(application.content_sha256));
-        put("feedback", json!(application.feedback.unwrap_or_default()));
-        put("region", match &event.region {
-            Some(code) => json!(network::region_names(tx.conn, code)?),
-            None => json!(""),
-        });
+        let told = of_application(tx, event)?;
+        add(&mut values, told);
     }
-    if let Some(role) = event.data.0["role"].as_str() {
+    if let Some(role) = event.data.0.get("role").and_then(Value::as_str) {
         let word = format!("{role}-{}", event.text("assignment_kind"));
-        put("role_text", WORDS.assignment.get(&word).map_or_else(|| json!(role), |names| json!(names)));
+        add(
+            &mut values,
+            json!({ "role_text": WORDS.assignment.get(&word) }),
+        );
     }
-    put("confidence", json!(event.text("confidence")));
-    if let Some(id) = event.noted_id("milestone_id").filter(|_| event.kind == "milestone.done") {
-        let milestone = journey::milestone_titles(tx.conn, ProjectId(event.subject_id.0), id)?;
-        put("milestone", json!(milestone));
+    if let Some(id) = event
+        .noted_id("milestone_id")
+        .filter(|_| event.kind == "milestone.done")
+    {
+        let titles = journey::milestone_titles(tx.conn, ProjectId(event.subject_id.0), id)?;
+        add(&mut values, json!({ "milestone": titles }));
     }
-    Ok(Value::Object(values))
+    Ok(values)
+}
+
+fn add(values: &mut Value, more: Value) {
+    if let (Value::Object(values), Value::Object(more)) = (values, more) {
+        values.extend(more);
+    }
+}
+
+/// The name of who did it; empty where it was no person.
+fn actor(tx: &mut Tx<'_>, event: &Event) -> String {
+    let account = event.actor_id.filter(|_| event.actor_kind == "account");
+    let found = account.and_then(|id| accounts::find(tx.conn, AccountId(id.0)).ok());
+    found.map_or_else(String::new, |account| account.name)
+}
+
+fn of_transition(tx: &mut Tx<'_>, transition: &Transition) -> Result<Value> {
+    let reason = transition.reason.as_deref().unwrap_or_default();
+    let feedback = if transition.application_id.is_some() {
+        reason
+    } else {
+        ""
+    };
+    let reason_text = transition
+        .reason_code
+        .and_then(|code| WORDS.reason_code.get(code.as_str()));
+    let cohort = match transition.cohort_id {
+        Some(cohort) => network::cohort(tx.conn, cohort)?.names.0,
+        None => json!(""),
+    };
+    Ok(json!({
+        "pillar": pillar_name(transition.to_pillar.or(transition.from_pillar)),
+        "from_pillar": pillar_name(transition.from_pillar),
+        "reason": reason,
+        "feedback": feedback,
+        "lesson": transition.lesson.as_deref().unwrap_or_default(),
+        "reason_text": reason_text,
+        "cohort": cohort,
+    }))
+}
+
+fn of_application(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
+    let application = applications::find(tx.conn, ApplicationId(event.subject_id.0))?;
+    let call = network::call(tx.conn, application.call_id)?;
+    let region = match &event.region {
+        Some(code) => json!(network::region_names(tx.conn, code)?),
+        None => json!(""),
+    };
+    let submitted_at = application
+        .submitted_at
+        .map(|at| at.utc().format("%Y-%m-%d %H:%M UTC").to_string());
+    Ok(json!({
+        "application": application.reference,
+        "call": call.names.0,
+        "submitted_at": submitted_at,
+        "sha256": application.content_sha256,
+        "feedback": application.feedback.unwrap_or_default(),
+        "region": region,
+    }))
 }
 
 fn pillar_name(pillar: Option<Pillar>) -> Value {
-    pillar.and_then(|pillar| WORDS.pillar.get(pillar.as_str())).map_or_else(|| json!(""), |names| json!(names))
-}
-
-fn cohort_name(tx: &mut Tx<'_>, cohort: Option<network::CohortId>) -> Result<Value> {
-    let Some(cohort) = cohort else { return Ok(json!("")) };
-    Ok(network::cohort(tx.conn, cohort)?.names.0)
+    pillar
+        .and_then(|pillar| WORDS.pillar.get(pillar.as_str()))
+        .map_or_else(|| json!(""), |names| json!(names))
 }
 
 /// Marks a message as read, or as unread again.
-pub fn mark(tx: &mut Tx<'_>, account: AccountId, id: NotificationId, seen: &Seen, is_read: bool) -> Result<Notification> {
+pub fn mark(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    id: NotificationId,
+    seen: &Seen,
+    is_read: bool,
+) -> Result<Notification> {
     let notification = store::one(tx.conn, account, id)?;
     seen.check(notification.version)?;
     store::mark(tx, &notification, is_read)
@@ -170,7 +244,12 @@ pub fn mark(tx: &mut Tx<'_>, account: AccountId, id: NotificationId, seen: &Seen
 #[must_use]
 pub fn line(app: &App, notification: &Notification, lang: Lang) -> String {
     let mut context = notification.context.0.clone();
-    let reader = crate::mail::Recipient { address: String::new(), name: String::new(), language: lang };
+    let reader = crate::mail::Recipient {
+        address: String::new(),
+        name: String::new(),
+        language: lang,
+    };
     mail::outbox::complete(app, &mut context, &reader);
-    mail::render::subject(&notification.template, lang, &context).unwrap_or_else(|_| notification.kind.clone())
+    mail::render::subject(&notification.template, lang, &context)
+        .unwrap_or_else(|_| notification.kind.clone())
 }

@@ -10,6 +10,14 @@ use crate::app::Slice;
 use crate::events::NOTIFY;
 use crate::jobs::Job;
 
-pub const SLICE: Slice = Slice { name: "notifications", routes: routes::register, jobs: JOBS, codes: &[] };
+pub const SLICE: Slice = Slice {
+    name: "notifications",
+    routes: routes::register,
+    jobs: JOBS,
+    codes: &[],
+};
 
-const JOBS: &[Job] = &[Job { kind: NOTIFY, work: |app, task| Box::pin(actions::notify(app, task)) }];
+const JOBS: &[Job] = &[Job {
+    kind: NOTIFY,
+    work: |app, task| Box::pin(actions::notify(app, task)),
+}];

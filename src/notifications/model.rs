@@ -27,5 +27,4 @@ pub struct Notification {
     pub is_read: bool,
     pub version: i64,
     pub created_at: Moment,
-    pub updated_at: Moment,
 }

@@ -47,15 +47,37 @@ struct NotificationOut {
 impl NotificationOut {
     fn new(app: &App, row: Notification, lang: Lang) -> Self {
         let message = actions::line(app, &row, lang);
-        let Notification { id, kind, event_seq: event, project_id, is_read: read, version, created_at, .. } = row;
-        Self { id, kind, event, message, project_id: project_id.map(|id| id.0), read, version, created_at }
+        let Notification {
+            id,
+            kind,
+            event_seq: event,
+            project_id,
+            is_read: read,
+            version,
+            created_at,
+            ..
+        } = row;
+        Self {
+            id,
+            kind,
+            event,
+            message,
+            project_id: project_id.map(|id| id.0),
+            read,
+            version,
+            created_at,
+        }
     }
 }
 
 /// The language that was asked for, or the account's own.
 fn reading_language(ctx: &Ctx) -> Lang {
     let asked = ctx.request().headers().contains_key("accept-language");
-    if asked { ctx.lang } else { ctx.caller.language.unwrap_or(ctx.lang) }
+    if asked {
+        ctx.lang
+    } else {
+        ctx.caller.language.unwrap_or(ctx.lang)
+    }
 }
 
 #[derive(Deserialize, IntoParams)]
@@ -76,7 +98,13 @@ struct ListNotifications {
 #[utoipa::path(tag = "notifications", params(ListNotifications), responses((status = 200, body = Page<NotificationOut>)))]
 #[get("/v1/me/notifications")]
 async fn list_notifications(ctx: Ctx, query: Query<ListNotifications>) -> Result<HttpResponse> {
-    let Query(ListNotifications { read, updated_since, limit, cursor, format }) = query;
+    let Query(ListNotifications {
+        read,
+        updated_since,
+        limit,
+        cursor,
+        format,
+    }) = query;
     let (account, limit) = (ctx.caller.account().or_not_found()?, limit.unwrap_or(20));
     let after = cursor.as_deref().map(decode).transpose()?;
     let found = ctx.read(move |conn, _| {
@@ -87,15 +115,24 @@ async fn list_notifications(ctx: Ctx, query: Query<ListNotifications>) -> Result
     let mut found = found.await?;
     let more = i64::try_from(found.len()).is_ok_and(|length| length > limit);
     found.truncate(usize::try_from(limit).unwrap_or(1));
-    let next = found.last().filter(|_| more).map(|last| URL_SAFE_NO_PAD.encode(last.id.0.as_bytes()));
+    let next = found
+        .last()
+        .filter(|_| more)
+        .map(|last| URL_SAFE_NO_PAD.encode(last.id.0.as_bytes()));
     let lang = reading_language(&ctx);
-    let data: Vec<_> = found.into_iter().map(|row| NotificationOut::new(&ctx.app, row, lang)).collect();
+    let data: Vec<_> = found
+        .into_iter()
+        .map(|row| NotificationOut::new(&ctx.app, row, lang))
+        .collect();
     page::answer(&ctx, &Page { data, next }, format)
 }
 
 fn decode(cursor: &str) -> Result<NotificationId> {
     let bytes = URL_SAFE_NO_PAD.decode(cursor).ok();
-    bytes.and_then(|bytes| Uuid::from_slice(&bytes).ok()).map(NotificationId).ok_or_else(wrong_cursor)
+    bytes
+        .and_then(|bytes| Uuid::from_slice(&bytes).ok())
+        .map(NotificationId)
+        .ok_or_else(wrong_cursor)
 }
 
 fn wrong_cursor() -> Error {
@@ -107,7 +144,9 @@ fn wrong_cursor() -> Error {
 #[get("/v1/me/notifications/{id}")]
 async fn show_notification(ctx: Ctx, id: Path<NotificationId>) -> Result<Reply> {
     let (id, account) = (id.into_inner(), ctx.caller.account().or_not_found()?);
-    let row = ctx.read(move |conn, _| store::one(conn, account, id)).await?;
+    let row = ctx
+        .read(move |conn, _| store::one(conn, account, id))
+        .await?;
     let version = row.version;
     Ok(Reply::ok(&NotificationOut::new(&ctx.app, row, reading_language(&ctx)))?.version(version))
 }
@@ -121,8 +160,16 @@ struct ChangeNotification {
 /// Mark a message as read or unread.
 #[utoipa::path(tag = "notifications", params(("id" = NotificationId, Path)), request_body = ChangeNotification, responses((status = 200, body = NotificationOut)))]
 #[patch("/v1/me/notifications/{id}")]
-async fn change_notification(ctx: Ctx, id: Path<NotificationId>, body: Valid<ChangeNotification>) -> Result<Reply> {
-    let (id, account, seen) = (id.into_inner(), ctx.caller.account().or_not_found()?, ctx.seen()?);
+async fn change_notification(
+    ctx: Ctx,
+    id: Path<NotificationId>,
+    body: Valid<ChangeNotification>,
+) -> Result<Reply> {
+    let (id, account, seen) = (
+        id.into_inner(),
+        ctx.caller.account().or_not_found()?,
+        ctx.seen()?,
+    );
     let (read, lang) = (body.0.read, reading_language(&ctx));
     ctx.write(move |tx| {
         let row = actions::mark(tx, account, id, &seen, read)?;
@@ -157,8 +204,29 @@ struct MailOut {
 
 impl From<Mail> for MailOut {
     fn from(row: Mail) -> Self {
-        let Mail { id, account_id, event_seq: event, template, state, attempts, last_error, created_at, sent_at, .. } = row;
-        Self { id, account_id, event, template, state, attempts, last_error, created_at, sent_at }
+        let Mail {
+            id,
+            account_id,
+            event_seq: event,
+            template,
+            state,
+            attempts,
+            last_error,
+            created_at,
+            sent_at,
+            ..
+        } = row;
+        Self {
+            id,
+            account_id,
+            event,
+            template,
+            state,
+            attempts,
+            last_error,
+            created_at,
+            sent_at,
+        }
     }
 }
 
@@ -182,12 +250,33 @@ struct ListMails {
 #[utoipa::path(tag = "operations", params(ListMails), responses((status = 200, body = Page<MailOut>)))]
 #[get("/v1/mails")]
 async fn list_mails(ctx: Ctx, query: Query<ListMails>) -> Result<HttpResponse> {
-    let Query(ListMails { state, limit, cursor, sort, format }) = query;
-    let keyset = Keyset::new(ctx.request(), &Paging { limit, cursor, sort, format }, &["-created_at", "created_at"])?;
+    let Query(ListMails {
+        state,
+        limit,
+        cursor,
+        sort,
+        format,
+    }) = query;
+    let keyset = Keyset::new(
+        ctx.request(),
+        &Paging {
+            limit,
+            cursor,
+            sort,
+            format,
+        },
+        &["-created_at", "created_at"],
+    )?;
     let wanted = keyset.clone();
-    let found = ctx.read(move |conn, _| store::mails(conn, state.map(|state| state.to_string()), &wanted)).await?;
+    let found = ctx
+        .read(move |conn, _| store::mails(conn, state.map(|state| state.to_string()), &wanted))
+        .await?;
     let out = found.into_iter().map(MailOut::from).collect();
-    page::answer(&ctx, &keyset.page(out, |out: &MailOut, _| (out.created_at.write(), out.id.0)), format)
+    page::answer(
+        &ctx,
+        &keyset.page(out, |out: &MailOut, _| (out.created_at.write(), out.id.0)),
+        format,
+    )
 }
 
 /// Try a dead mail again, under the same Message-ID.
@@ -195,5 +284,6 @@ async fn list_mails(ctx: Ctx, query: Query<ListMails>) -> Result<HttpResponse> {
 #[post("/v1/mails/{id}/retry")]
 async fn retry_mail(ctx: Ctx, id: Path<MailId>) -> Result<Reply> {
     let id = id.into_inner();
-    ctx.write(move |tx| Reply::ok(&MailOut::from(outbox::retry(tx, id)?))).await
+    ctx.write(move |tx| Reply::ok(&MailOut::from(outbox::retry(tx, id)?)))
+        .await
 }

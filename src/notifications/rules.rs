@@ -34,15 +34,37 @@ const ALL: &[Audience] = &[Founders, Coaches, Coordinators, LeadPartner];
 
 /// A stage change: everyone around the project, by mail and in the application, whoever did it.
 const fn stage(kind: &'static str, template: &'static str) -> Rule {
-    Rule { kind, audience: ALL, template, by_mail: true, tell_actor: true }
+    Rule {
+        kind,
+        audience: ALL,
+        template,
+        by_mail: true,
+        tell_actor: true,
+    }
 }
 
 const fn mail(kind: &'static str, audience: &'static [Audience], template: &'static str) -> Rule {
-    Rule { kind, audience, template, by_mail: true, tell_actor: true }
+    Rule {
+        kind,
+        audience,
+        template,
+        by_mail: true,
+        tell_actor: true,
+    }
 }
 
-const fn message(kind: &'static str, audience: &'static [Audience], template: &'static str) -> Rule {
-    Rule { kind, audience, template, by_mail: false, tell_actor: false }
+const fn message(
+    kind: &'static str,
+    audience: &'static [Audience],
+    template: &'static str,
+) -> Rule {
+    Rule {
+        kind,
+        audience,
+        template,
+        by_mail: false,
+        tell_actor: false,
+    }
 }
 
 /// Every rule. Accepting an application has none of its own: the entry into the pillar that it causes is told, with
@@ -55,15 +77,39 @@ pub const RULES: &[Rule] = &[
     stage("project.resumed", "project_resumed"),
     stage("project.exited", "project_exited"),
     stage("project.graduated", "project_graduated"),
-    mail("application.submitted", &[Founders], "application_submitted"),
-    mail("application.submitted", &[Coordinators], "application_received"),
-    mail("application.waitlisted", &[Founders], "application_waitlisted"),
+    mail(
+        "application.submitted",
+        &[Founders],
+        "application_submitted",
+    ),
+    mail(
+        "application.submitted",
+        &[Coordinators],
+        "application_received",
+    ),
+    mail(
+        "application.waitlisted",
+        &[Founders],
+        "application_waitlisted",
+    ),
     mail("application.declined", &[Founders], "application_declined"),
-    mail("application.withdrawn", &[Coordinators], "application_withdrawn"),
+    mail(
+        "application.withdrawn",
+        &[Coordinators],
+        "application_withdrawn",
+    ),
     mail("assignment.started", &[Subject], "assignment_started"),
     mail("assignment.ended", &[Subject], "assignment_ended"),
-    message("update.written", &[Founders, Coaches, Coordinators], "update_written"),
-    message("milestone.done", &[Founders, Coaches, Coordinators], "milestone_done"),
+    message(
+        "update.written",
+        &[Founders, Coaches, Coordinators],
+        "update_written",
+    ),
+    message(
+        "milestone.done",
+        &[Founders, Coaches, Coordinators],
+        "milestone_done",
+    ),
 ];
 
 /// The rules for a kind of event, in order; who hears by one is not told again by the next.
@@ -78,7 +124,13 @@ mod tests {
     #[test]
     fn every_rule_has_its_text() {
         for rule in RULES {
-            assert!(crate::mail::render::TEMPLATES.iter().any(|(name, _)| *name == rule.template), "{}", rule.template);
+            assert!(
+                crate::mail::render::TEMPLATES
+                    .iter()
+                    .any(|(name, _)| *name == rule.template),
+                "{}",
+                rule.template
+            );
         }
     }
 

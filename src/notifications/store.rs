@@ -16,7 +16,13 @@ use crate::mail::MailId;
 use crate::mail::outbox::Mail;
 
 /// Adds a message; nothing happens where the person has one for this event already. Says whether it was added.
-pub fn insert(tx: &mut Tx<'_>, event: &Event, rule: &Rule, to: AccountId, context: &serde_json::Value) -> Result<bool> {
+pub fn insert(
+    tx: &mut Tx<'_>,
+    event: &Event,
+    rule: &Rule,
+    to: AccountId,
+    context: &serde_json::Value,
+) -> Result<bool> {
     let id: NotificationId = tx.new_id();
     let row = (
         notifications::id.eq(id),
@@ -31,13 +37,27 @@ pub fn insert(tx: &mut Tx<'_>, event: &Event, rule: &Rule, to: AccountId, contex
         notifications::created_at.eq(event.at),
         notifications::updated_at.eq(event.at),
     );
-    let added = Each(diesel::insert_into(notifications::table).values(row).on_conflict_do_nothing()).execute(tx.conn)?;
+    let added = Each(
+        diesel::insert_into(notifications::table)
+            .values(row)
+            .on_conflict_do_nothing(),
+    )
+    .execute(tx.conn)?;
     Ok(added == 1)
 }
 
 /// Somebody's messages, unread first, then the newest first.
-pub fn list(conn: &mut Conn, account: AccountId, read: Option<bool>, since: Option<Moment>, limit: i64, after: Option<&Notification>) -> Result<Vec<Notification>> {
-    let mut query = notifications::table.filter(notifications::account_id.eq(account)).into_boxed();
+pub fn list(
+    conn: &mut Conn,
+    account: AccountId,
+    read: Option<bool>,
+    since: Option<Moment>,
+    limit: i64,
+    after: Option<&Notification>,
+) -> Result<Vec<Notification>> {
+    let mut query = notifications::table
+        .filter(notifications::account_id.eq(account))
+        .into_boxed();
     if let Some(read) = read {
         query = query.filter(notifications::is_read.eq(read));
     }
@@ -47,26 +67,42 @@ pub fn list(conn: &mut Conn, account: AccountId, read: Option<bool>, since: Opti
     if let Some(last) = after {
         let older = notifications::created_at
             .lt(last.created_at)
-            .or(notifications::created_at.eq(last.created_at).and(notifications::id.lt(last.id)));
+            .or(notifications::created_at
+                .eq(last.created_at)
+                .and(notifications::id.lt(last.id)));
         query = if last.is_read {
             query.filter(notifications::is_read.eq(true)).filter(older)
         } else {
             query.filter(notifications::is_read.eq(true).or(older))
         };
     }
-    let order = (notifications::is_read.asc(), notifications::created_at.desc(), notifications::id.desc());
-    Ok(query.order(order).limit(limit).select(Notification::as_select()).load(conn)?)
+    let order = (
+        notifications::is_read.asc(),
+        notifications::created_at.desc(),
+        notifications::id.desc(),
+    );
+    Ok(query
+        .order(order)
+        .limit(limit)
+        .select(Notification::as_select())
+        .load(conn)?)
 }
 
 /// # Errors
 /// `not-found` where the person has no such message.
 pub fn one(conn: &mut Conn, account: AccountId, id: NotificationId) -> Result<Notification> {
-    let own = notifications::table.find(id).filter(notifications::account_id.eq(account));
-    own.select(Notification::as_select()).get_result(conn).or_not_found()
+    let own = notifications::table
+        .find(id)
+        .filter(notifications::account_id.eq(account));
+    own.select(Notification::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 pub fn mark(tx: &mut Tx<'_>, notification: &Notification, is_read: bool) -> Result<Notification> {
-    let row = notifications::table.find(notification.id).filter(notifications::version.eq(notification.version));
+    let row = notifications::table
+        .find(notification.id)
+        .filter(notifications::version.eq(notification.version));
     let changed = diesel::update(row)
         .set((
             notifications::is_read.eq(is_read),
@@ -74,7 +110,11 @@ pub fn mark(tx: &mut Tx<'_>, notification: &Notification, is_read: bool) -> Resu
             notifications::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    if changed == 0 { Err(Error::stale()) } else { one(tx.conn, notification.account_id, notification.id) }
+    if changed == 0 {
+        Err(Error::stale())
+    } else {
+        one(tx.conn, notification.account_id, notification.id)
+    }
 }
 
 /// The outbox, for those who look after it.

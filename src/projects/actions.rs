@@ -24,7 +24,13 @@ pub fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<Project> {
     let owner = tx.caller.account().or_not_found()?;
     let mut new = new.clone();
     let mut errors = FieldErrors::default();
-    let place = find_place(tx.conn, &new.country, new.postal_code.as_deref(), tx.now, &mut errors)?;
+    let place = find_place(
+        tx.conn,
+        &new.country,
+        new.postal_code.as_deref(),
+        tx.now,
+        &mut errors,
+    )?;
     check_number(&new.country, &mut new.enterprise_number, &mut errors);
     let language = new.language.or_else(|| only_language(place.as_ref()));
     if language.is_none() {
@@ -33,8 +39,20 @@ pub fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<Project> {
     errors.done()?;
     let language = language.unwrap_or(Lang::En);
     let project = store::insert(tx, owner, &new, language, place.as_ref())?;
-    accounts::give(tx, owner, &Grant { role: Role::Owner, scope: Scope::Project { id: project.id.0 } })?;
-    record(tx, "project.created", &project, json!({ "sector": project.sector }))?;
+    accounts::give(
+        tx,
+        owner,
+        &Grant {
+            role: Role::Owner,
+            scope: Scope::Project { id: project.id.0 },
+        },
+    )?;
+    record(
+        tx,
+        "project.created",
+        &project,
+        json!({ "sector": project.sector }),
+    )?;
     Ok(project)
 }
 
@@ -61,11 +79,21 @@ pub fn change(tx: &mut Tx<'_>, id: ProjectId, seen: &Seen, change: &Change) -> R
     let fields = apply(&mut project, change);
     let mut errors = FieldErrors::default();
     if change.country.is_some() || change.postal_code.is_some() {
-        let place = find_place(tx.conn, &project.country, project.postal_code.as_deref(), tx.now, &mut errors)?;
+        let place = find_place(
+            tx.conn,
+            &project.country,
+            project.postal_code.as_deref(),
+            tx.now,
+            &mut errors,
+        )?;
         project.region = place.as_ref().map(|place| place.region.clone());
         project.province = place.map(|place| place.province);
     }
-    check_number(&project.country, &mut project.enterprise_number, &mut errors);
+    check_number(
+        &project.country,
+        &mut project.enterprise_number,
+        &mut errors,
+    );
     errors.done()?;
     let project = store::keep(tx, &project)?;
     record(tx, "project.changed", &project, json!({ "fields": fields }))?;
@@ -83,7 +111,17 @@ fn apply(project: &mut Project, change: &Change) -> Vec<&'static str> {
             }
         )*};
     }
-    put!(title, summary, sector, country, postal_code, enterprise_number, website, language, shared_with_partners);
+    put!(
+        title,
+        summary,
+        sector,
+        country,
+        postal_code,
+        enterprise_number,
+        website,
+        language,
+        shared_with_partners
+    );
     fields
 }
 
@@ -95,7 +133,13 @@ pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Resul
     store::keep_course(tx, project, course)
 }
 
-fn find_place(conn: &mut Conn, country: &str, code: Option<&str>, now: Moment, errors: &mut FieldErrors) -> Result<Option<Place>> {
+fn find_place(
+    conn: &mut Conn,
+    country: &str,
+    code: Option<&str>,
+    now: Moment,
+    errors: &mut FieldErrors,
+) -> Result<Option<Place>> {
     let Some(code) = code else { return Ok(None) };
     let place = network::place_of(conn, country, code, now)?;
     if place.is_none() && country == HOME {
@@ -108,7 +152,10 @@ fn check_number(country: &str, number: &mut Option<String>, errors: &mut FieldEr
     if let (HOME, Some(given)) = (country, number.as_deref()) {
         match network::enterprise_number(given) {
             Some(digits) => *number = Some(digits),
-            None => errors.push(FieldError::new("/enterprise_number", "enterprise-number-invalid")),
+            None => errors.push(FieldError::new(
+                "/enterprise_number",
+                "enterprise-number-invalid",
+            )),
         }
     }
 }
@@ -121,7 +168,13 @@ fn only_language(place: Option<&Place>) -> Option<Lang> {
     }
 }
 
-fn record(tx: &mut Tx<'_>, kind: &'static str, project: &Project, data: serde_json::Value) -> Result<()> {
-    let fact = Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
+fn record(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    project: &Project,
+    data: serde_json::Value,
+) -> Result<()> {
+    let fact =
+        Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
     events::record(tx, fact.data(data)).map(|_| ())
 }

@@ -7,14 +7,20 @@ mod store;
 
 pub use actions::{create, keep_course};
 pub use model::{
-    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewProject, Project, ProjectId, State, StayId, at_risk,
-    may_manage, may_represent, reference,
+    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewProject,
+    Project, ProjectId, State, StayId, at_risk, may_manage, may_represent, reference,
 };
 pub use store::{
-    Filter, RISK, add_assignment, assignment, assignments, close_assignment, count_open_of, find, insert_with_reference, list, lock, matching, one, open_assignments, search, working_at,
-    visible,
+    Filter, RISK, add_assignment, assignment, assignments, close_assignment, count_open_of, find,
+    insert_with_reference, list, lock, matching, one, open_assignments, search, visible,
+    working_at,
 };
 
 use crate::app::Slice;
 
-pub const SLICE: Slice = Slice { name: "projects", routes: routes::register, jobs: &[], codes: &[] };
+pub const SLICE: Slice = Slice {
+    name: "projects",
+    routes: routes::register,
+    jobs: &[],
+    codes: &[],
+};

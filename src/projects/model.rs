@@ -154,28 +154,43 @@ pub fn at_risk(course: &Course, now: Moment, quiet_days: i64) -> Vec<&'static st
     if course.state != State::Active {
         return Vec::new();
     }
-    let quiet = course.quiet_since.is_some_and(|since| since < now.minus(Duration::days(quiet_days)));
+    let quiet = course
+        .quiet_since
+        .is_some_and(|since| since < now.minus(Duration::days(quiet_days)));
     let overdue = course.next_due_on.is_some_and(|due| due < now.day());
     let late = course.target_at.is_some_and(|at| at < now);
     let red = course.last_confidence == Some(Confidence::Red);
-    [(quiet, "no-update"), (overdue, "milestone-overdue"), (late, "past-target"), (red, "confidence-red")]
-        .into_iter()
-        .filter_map(|(holds, reason)| holds.then_some(reason))
-        .collect()
+    [
+        (quiet, "no-update"),
+        (overdue, "milestone-overdue"),
+        (late, "past-target"),
+        (red, "confidence-red"),
+    ]
+    .into_iter()
+    .filter_map(|(holds, reason)| holds.then_some(reason))
+    .collect()
 }
 
 /// Whether the caller runs the part of the network that the project is in.
 #[must_use]
 pub fn may_manage(caller: &Caller, project: &Project) -> bool {
     caller.everywhere(Role::Coordinator)
-        || project.region.as_ref().is_some_and(|region| caller.regions(Role::Coordinator).contains(region))
-        || project.cohort_id.is_some_and(|cohort| caller.cohorts(Role::Coordinator).contains(&cohort.0))
+        || project
+            .region
+            .as_ref()
+            .is_some_and(|region| caller.regions(Role::Coordinator).contains(region))
+        || project
+            .cohort_id
+            .is_some_and(|cohort| caller.cohorts(Role::Coordinator).contains(&cohort.0))
 }
 
 /// Whether the caller speaks for the project: its team's owners and editors.
 #[must_use]
 pub fn may_represent(caller: &Caller, project: ProjectId) -> bool {
-    matches!(caller.team_role(project.0), Some(Role::Owner | Role::Editor))
+    matches!(
+        caller.team_role(project.0),
+        Some(Role::Owner | Role::Editor)
+    )
 }
 
 /// A short reference for people: letters and digits that can't be mistaken for one another (Crockford's base 32).
@@ -184,7 +199,11 @@ pub fn reference(prefix: char, chance: &dyn Chance) -> String {
     const LETTERS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
     let mut bytes = [0u8; 7];
     chance.fill(&mut bytes);
-    let letters: String = bytes.iter().filter_map(|byte| LETTERS.get(usize::from(byte % 32))).map(|b| char::from(*b)).collect();
+    let letters: String = bytes
+        .iter()
+        .filter_map(|byte| LETTERS.get(usize::from(byte % 32)))
+        .map(|b| char::from(*b))
+        .collect();
     format!("{prefix}-{letters}")
 }
 
@@ -210,15 +229,44 @@ mod tests {
         let now = Moment::new("2018-06-01T12:00:00Z".parse().unwrap());
         let days = |n: i64| now.minus(Duration::days(n));
         let active = course(State::Active);
-        let quiet = |n| Course { quiet_since: Some(days(n)), ..active.clone() };
+        let quiet = |n| Course {
+            quiet_since: Some(days(n)),
+            ..active.clone()
+        };
         assert!(at_risk(&quiet(21), now, 21).is_empty());
         assert_eq!(at_risk(&quiet(22), now, 21), ["no-update"]);
-        let due = |day: &str| Course { next_due_on: Some(day.parse().unwrap()), ..active.clone() };
+        let due = |day: &str| Course {
+            next_due_on: Some(day.parse().unwrap()),
+            ..active.clone()
+        };
         assert!(at_risk(&due("2018-06-01"), now, 21).is_empty());
         assert_eq!(at_risk(&due("2018-05-31"), now, 21), ["milestone-overdue"]);
-        assert_eq!(at_risk(&Course { target_at: Some(days(1)), ..active.clone() }, now, 21), ["past-target"]);
-        assert_eq!(at_risk(&Course { last_confidence: Some(Confidence::Red), ..active }, now, 21), ["confidence-red"]);
-        let held = Course { last_confidence: Some(Confidence::Red), ..course(State::OnHold) };
+        assert_eq!(
+            at_risk(
+                &Course {
+                    target_at: Some(days(1)),
+                    ..active.clone()
+                },
+                now,
+                21
+            ),
+            ["past-target"]
+        );
+        assert_eq!(
+            at_risk(
+                &Course {
+                    last_confidence: Some(Confidence::Red),
+                    ..active
+                },
+                now,
+                21
+            ),
+            ["confidence-red"]
+        );
+        let held = Course {
+            last_confidence: Some(Confidence::Red),
+            ..course(State::OnHold)
+        };
         assert!(at_risk(&held, now, 21).is_empty());
     }
 }

@@ -115,13 +115,34 @@ impl ProjectOut {
 #[utoipa::path(tag = "projects", request_body = CreateProject, responses((status = 201, body = ProjectOut)))]
 #[post("/v1/projects")]
 async fn create_project(ctx: Ctx, body: Valid<CreateProject>) -> Result<Reply> {
-    let Valid(CreateProject { title, summary, sector, country, postal_code, enterprise_number, website, language }) = body;
-    let new = NewProject { title, summary, sector, country, postal_code, enterprise_number, website, language };
+    let Valid(CreateProject {
+        title,
+        summary,
+        sector,
+        country,
+        postal_code,
+        enterprise_number,
+        website,
+        language,
+    }) = body;
+    let new = NewProject {
+        title,
+        summary,
+        sector,
+        country,
+        postal_code,
+        enterprise_number,
+        website,
+        language,
+    };
     let quiet_days = ctx.app.config.network.quiet_days;
     ctx.write(move |tx| {
         let project = actions::create(tx, &new)?;
         let (version, location) = (project.version, format!("/v1/projects/{}", project.id));
-        Ok(Reply::created(&ProjectOut::new(project, tx.now, quiet_days), location)?.version(version))
+        Ok(
+            Reply::created(&ProjectOut::new(project, tx.now, quiet_days), location)?
+                .version(version),
+        )
     })
     .await
 }
@@ -165,8 +186,20 @@ struct ListProjects {
 #[get("/v1/projects")]
 async fn list_projects(ctx: Ctx, query: Query<ListProjects>) -> Result<HttpResponse> {
     let Query(query) = query;
-    let paging = Paging { limit: query.limit, cursor: query.cursor, sort: query.sort, format: query.format };
-    let sorts = ["-created_at", "created_at", "-updated_at", "updated_at", "title", "-title"];
+    let paging = Paging {
+        limit: query.limit,
+        cursor: query.cursor,
+        sort: query.sort,
+        format: query.format,
+    };
+    let sorts = [
+        "-created_at",
+        "created_at",
+        "-updated_at",
+        "updated_at",
+        "title",
+        "-title",
+    ];
     let keyset = Keyset::new(ctx.request(), &paging, &sorts)?;
     let filter = Filter {
         state: query.state,
@@ -181,8 +214,13 @@ async fn list_projects(ctx: Ctx, query: Query<ListProjects>) -> Result<HttpRespo
         words: query.q,
     };
     let (wanted, now, quiet_days) = (keyset.clone(), ctx.now, ctx.app.config.network.quiet_days);
-    let found = ctx.read(move |conn, caller| store::list(conn, caller, &filter, now, quiet_days, &wanted)).await?;
-    let out = found.into_iter().map(|project| ProjectOut::new(project, now, quiet_days)).collect();
+    let found = ctx
+        .read(move |conn, caller| store::list(conn, caller, &filter, now, quiet_days, &wanted))
+        .await?;
+    let out = found
+        .into_iter()
+        .map(|project| ProjectOut::new(project, now, quiet_days))
+        .collect();
     let key = |out: &ProjectOut, by: &str| {
         let value = match by {
             "title" => out.title.clone(),
@@ -199,9 +237,16 @@ async fn list_projects(ctx: Ctx, query: Query<ListProjects>) -> Result<HttpRespo
 #[get("/v1/projects/{id}")]
 async fn show_project(ctx: Ctx, id: Path<ProjectId>) -> Result<Reply> {
     let id = id.into_inner();
-    let project = ctx.read(move |conn, caller| store::one(conn, caller, id)).await?;
+    let project = ctx
+        .read(move |conn, caller| store::one(conn, caller, id))
+        .await?;
     let version = project.version;
-    Ok(Reply::ok(&ProjectOut::new(project, ctx.now, ctx.app.config.network.quiet_days))?.version(version))
+    Ok(Reply::ok(&ProjectOut::new(
+        project,
+        ctx.now,
+        ctx.app.config.network.quiet_days,
+    ))?
+    .version(version))
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -231,10 +276,38 @@ struct ChangeProject {
 /// Change a project: its team's owners and editors, and its coordinators. A field that is left out stays; null empties it.
 #[utoipa::path(tag = "projects", params(("id" = ProjectId, Path)), request_body = ChangeProject, responses((status = 200, body = ProjectOut)))]
 #[patch("/v1/projects/{id}")]
-async fn change_project(ctx: Ctx, id: Path<ProjectId>, body: Valid<ChangeProject>) -> Result<Reply> {
-    let (id, seen, quiet_days) = (id.into_inner(), ctx.seen()?, ctx.app.config.network.quiet_days);
-    let Valid(ChangeProject { title, summary, sector, country, postal_code, enterprise_number, website, language, shared_with_partners }) = body;
-    let change = Change { title, summary, sector, country, postal_code, enterprise_number, website, language, shared_with_partners };
+async fn change_project(
+    ctx: Ctx,
+    id: Path<ProjectId>,
+    body: Valid<ChangeProject>,
+) -> Result<Reply> {
+    let (id, seen, quiet_days) = (
+        id.into_inner(),
+        ctx.seen()?,
+        ctx.app.config.network.quiet_days,
+    );
+    let Valid(ChangeProject {
+        title,
+        summary,
+        sector,
+        country,
+        postal_code,
+        enterprise_number,
+        website,
+        language,
+        shared_with_partners,
+    }) = body;
+    let change = Change {
+        title,
+        summary,
+        sector,
+        country,
+        postal_code,
+        enterprise_number,
+        website,
+        language,
+        shared_with_partners,
+    };
     ctx.write(move |tx| {
         let project = actions::change(tx, id, &seen, &change)?;
         let version = project.version;
@@ -261,8 +334,17 @@ async fn list_team(ctx: Ctx, id: Path<ProjectId>) -> Result<Reply> {
         let people = accounts::people_of_project(conn, id.0, now)?;
         people
             .into_iter()
-            .map(|(account_id, role)| Ok(MemberOut { account_id, name: accounts::find(conn, account_id)?.name, role }))
+            .map(|(account_id, role)| {
+                Ok(MemberOut {
+                    account_id,
+                    name: accounts::find(conn, account_id)?.name,
+                    role,
+                })
+            })
             .collect::<Result<Vec<_>>>()
     });
-    Reply::ok(&Page { data: team.await?, next: None })
+    Reply::ok(&Page {
+        data: team.await?,
+        next: None,
+    })
 }

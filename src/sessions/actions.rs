@@ -26,7 +26,10 @@ pub struct Pair {
 pub fn sign_in(tx: &mut Tx<'_>, account: AccountId, email_digest: &str) -> Result<Pair> {
     store::forgive(tx, email_digest)?;
     let session = store::insert(tx, account)?;
-    events::record(tx, Fact::new("session.opened", "account", account.0).data(json!({ "session_id": session })))?;
+    events::record(
+        tx,
+        Fact::new("session.opened", "account", account.0).data(json!({ "session_id": session })),
+    )?;
     issue(tx, account, session)
 }
 
@@ -59,7 +62,13 @@ pub fn refresh(tx: &mut Tx<'_>, refresh_token: &str) -> Result<Refreshed> {
             let fact = Fact::new("session.token_reused", "account", account.id.0);
             events::record(tx, fact.data(json!({ "session_id": session.id })))?;
             let context = json!({ "link": tx.app.link("/account#forgotten") });
-            let order = Order { to: account.id, event: None, template: "session_reuse", context, expires_at: None };
+            let order = Order {
+                to: account.id,
+                event: None,
+                template: "session_reuse",
+                context,
+                expires_at: None,
+            };
             mail::queue(tx, order)?;
             Ok(Refreshed::Stolen)
         }
@@ -73,7 +82,10 @@ pub fn sign_out(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Resu
         return Err(Error::not_found());
     }
     store::end(tx, session, "signed-out")?;
-    events::record(tx, Fact::new("session.ended", "account", account.0).data(json!({ "session_id": session })))?;
+    events::record(
+        tx,
+        Fact::new("session.ended", "account", account.0).data(json!({ "session_id": session })),
+    )?;
     Ok(())
 }
 
@@ -85,7 +97,12 @@ pub fn reset_password(tx: &mut Tx<'_>, code: CodeId, hash: &str) -> Result<()> {
 }
 
 /// Sets a new password for somebody who knew the old one. All other sessions end.
-pub fn change_password(tx: &mut Tx<'_>, seen: &accounts::Account, session: Option<SessionId>, hash: &str) -> Result<()> {
+pub fn change_password(
+    tx: &mut Tx<'_>,
+    seen: &accounts::Account,
+    session: Option<SessionId>,
+    hash: &str,
+) -> Result<()> {
     accounts::set_password(tx, seen.clone(), hash)?;
     store::end_others(tx, seen.id, session, "password-changed")
 }
@@ -94,6 +111,9 @@ fn issue(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Result<Pair
     let refresh = new_token(tx.app.chance.as_ref());
     let expires_at = tx.now.plus(Duration::days(tx.app.config.auth.refresh_days));
     store::insert_token(tx, session, &sha256(refresh.as_bytes()), expires_at)?;
-    let access = tx.app.tokens.issue(Access { account, session }, tx.new_id(), tx.now)?;
+    let access = tx
+        .app
+        .tokens
+        .issue(Access { account, session }, tx.new_id(), tx.now)?;
     Ok(Pair { access, refresh })
 }

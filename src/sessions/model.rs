@@ -19,7 +19,6 @@ pub struct Session {
     pub created_at: Moment,
     pub last_used_at: Moment,
     pub ended_at: Option<Moment>,
-    pub end_reason: Option<String>,
 }
 
 /// One link of a session's chain of tokens. Only its digest is kept.
@@ -28,7 +27,6 @@ pub struct Session {
 pub struct RefreshToken {
     pub digest: String,
     pub session_id: SessionId,
-    pub issued_at: Moment,
     pub expires_at: Moment,
     pub spent_at: Option<Moment>,
 }
@@ -46,7 +44,9 @@ pub enum Verdict {
 #[must_use]
 pub fn judge(token: &RefreshToken, successor_used: bool, now: Moment) -> Verdict {
     match token.spent_at {
-        Some(at) if successor_used || now.since(at) > Duration::seconds(LOST_REPLY_SECONDS) => Verdict::Reuse,
+        Some(at) if successor_used || now.since(at) > Duration::seconds(LOST_REPLY_SECONDS) => {
+            Verdict::Reuse
+        }
         _ if token.expires_at <= now => Verdict::Expired,
         _ => Verdict::Rotate,
     }
@@ -76,15 +76,22 @@ mod tests {
         let token = |spent: Option<i64>| RefreshToken {
             digest: String::new(),
             session_id: SessionId(uuid::Uuid::nil()),
-            issued_at: at(0),
             expires_at: at(1_000),
             spent_at: spent.map(at),
         };
         assert_eq!(judge(&token(None), false, at(10)), Verdict::Rotate);
         assert_eq!(judge(&token(None), false, at(1_000)), Verdict::Expired);
-        assert_eq!(judge(&token(Some(10)), false, at(20)), Verdict::Rotate, "the reply was lost");
+        assert_eq!(
+            judge(&token(Some(10)), false, at(20)),
+            Verdict::Rotate,
+            "the reply was lost"
+        );
         assert_eq!(judge(&token(Some(10)), false, at(21)), Verdict::Reuse);
         assert_eq!(judge(&token(Some(10)), true, at(11)), Verdict::Reuse);
-        assert_eq!(judge(&token(Some(10)), false, at(2_000)), Verdict::Reuse, "theft before expiry");
+        assert_eq!(
+            judge(&token(Some(10)), false, at(2_000)),
+            Verdict::Reuse,
+            "theft before expiry"
+        );
     }
 }

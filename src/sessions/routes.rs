@@ -58,29 +58,45 @@ async fn sign_in(ctx: Ctx, body: Valid<SignIn>) -> Result<Reply> {
     let Valid(SignIn { email, password }) = body;
     let email = accounts::normalise(&email);
     let digest = sha256(email.as_bytes());
-    let (looked_for, counted, since) = (email, digest.clone(), ctx.now.minus(Duration::minutes(WINDOW_MINUTES)));
+    let (looked_for, counted, since) = (
+        email,
+        digest.clone(),
+        ctx.now.minus(Duration::minutes(WINDOW_MINUTES)),
+    );
     let found = ctx.read(move |conn, _| {
         let failures = store::failures_since(conn, &counted, since)?;
-        Ok((accounts::find_by_email(conn, &looked_for)?.filter(accounts::Account::is_active), failures))
+        Ok((
+            accounts::find_by_email(conn, &looked_for)?.filter(accounts::Account::is_active),
+            failures,
+        ))
     });
     let (account, failures) = found.await?;
     if failures >= ctx.app.config.auth.failures_per_quarter_hour {
-        return Err(Refused::new(Refusal::TooManyFailures.code()).retry_after(60).into());
+        return Err(Refused::new(Refusal::TooManyFailures.code())
+            .retry_after(60)
+            .into());
     }
-    let hash = account.as_ref().map(|account| account.password_hash.clone());
+    let hash = account
+        .as_ref()
+        .map(|account| account.password_hash.clone());
     let right = ctx.app.passwords.verify(password, hash).await?;
-    match account.filter(|_| right) {
-        Some(account) => open_session(&ctx, account.id, digest).await,
-        None => {
-            note_failure(&ctx, digest).await?;
-            Err(Refusal::WrongCredentials.into())
-        }
+    if let Some(account) = account.filter(|_| right) {
+        return open_session(&ctx, account.id, digest).await;
     }
+    note_failure(&ctx, digest).await?;
+    Err(Refusal::WrongCredentials.into())
 }
 
 async fn open_session(ctx: &Ctx, account: AccountId, digest: String) -> Result<Reply> {
     let seconds = ctx.app.tokens.seconds();
-    ctx.write(move |tx| reply(StatusCode::CREATED, actions::sign_in(tx, account, &digest)?, seconds)).await
+    ctx.write(move |tx| {
+        reply(
+            StatusCode::CREATED,
+            actions::sign_in(tx, account, &digest)?,
+            seconds,
+        )
+    })
+    .await
 }
 
 async fn note_failure(ctx: &Ctx, digest: String) -> Result<()> {
@@ -93,7 +109,12 @@ async fn note_failure(ctx: &Ctx, digest: String) -> Result<()> {
 
 fn reply(status: StatusCode, pair: Pair, seconds: i64) -> Result<Reply> {
     let Pair { access, refresh } = pair;
-    let out = TokensOut { access_token: access, token_type: "Bearer", expires_in: seconds, refresh_token: refresh };
+    let out = TokensOut {
+        access_token: access,
+        token_type: "Bearer",
+        expires_in: seconds,
+        refresh_token: refresh,
+    };
     Ok(Reply::json(status, &out)?.secret())
 }
 
@@ -113,7 +134,10 @@ async fn refresh_session(ctx: Ctx, body: Valid<Refresh>) -> Result<Reply> {
         .write(move |tx| match actions::refresh(tx, &token)? {
             Refreshed::Pair(pair) => reply(StatusCode::OK, pair, seconds),
             // The session's end must be kept, so this is an answer here and a refusal outside.
-            Refreshed::Stolen => Ok(Reply { status: StatusCode::UNAUTHORIZED.as_u16(), ..Reply::nothing() }),
+            Refreshed::Stolen => Ok(Reply {
+                status: StatusCode::UNAUTHORIZED.as_u16(),
+                ..Reply::nothing()
+            }),
         })
         .await?;
     if reply.status == StatusCode::UNAUTHORIZED.as_u16() {
@@ -142,13 +166,20 @@ struct Sessions {
 async fn list_sessions(ctx: Ctx) -> Result<Reply> {
     let (id, current) = (ctx.caller.account().or_not_found()?, ctx.caller.session);
     let open = ctx.read(move |conn, _| store::open_of(conn, id)).await?;
-    let out = |Session { id, created_at, last_used_at, .. }: Session| SessionOut {
+    let out = |Session {
+                   id,
+                   created_at,
+                   last_used_at,
+                   ..
+               }: Session| SessionOut {
         id,
         created_at,
         last_used_at,
         current: Some(id) == current,
     };
-    Reply::ok(&Sessions { data: open.into_iter().map(out).collect() })
+    Reply::ok(&Sessions {
+        data: open.into_iter().map(out).collect(),
+    })
 }
 
 /// Sign out.
@@ -195,7 +226,12 @@ async fn forget_password(ctx: Ctx, body: Valid<Forgotten>) -> Result<Reply> {
     let email = accounts::normalise(&body.0.email);
     ctx.write(move |tx| {
         accounts::forgot_password(tx, &email)?;
-        Reply::json(StatusCode::ACCEPTED, &PasswordTold { status: "check-your-mail" })
+        Reply::json(
+            StatusCode::ACCEPTED,
+            &PasswordTold {
+                status: "check-your-mail",
+            },
+        )
     })
     .await
 }
@@ -214,8 +250,13 @@ struct NewPassword {
 #[utoipa::path(tag = "sessions", request_body = NewPassword, responses((status = 200, body = PasswordTold)))]
 #[post("/v1/accounts/password")]
 async fn reset_password(ctx: Ctx, body: Valid<NewPassword>) -> Result<Reply> {
-    let code = ctx.app.secrets.read_one_time_code(Purpose::Reset.word(), body.0.token.trim());
-    let code = code.map(CodeId).ok_or_else(|| Error::from(accounts::Refusal::CodeNotValid))?;
+    let code = ctx
+        .app
+        .secrets
+        .read_one_time_code(Purpose::Reset.word(), body.0.token.trim());
+    let code = code
+        .map(CodeId)
+        .ok_or_else(|| Error::from(accounts::Refusal::CodeNotValid))?;
     let hash = ctx.app.passwords.hash(body.0.password).await?;
     ctx.write(move |tx| {
         actions::reset_password(tx, code, &hash)?;
@@ -239,7 +280,11 @@ struct ChangePassword {
 async fn change_password(ctx: Ctx, body: Valid<ChangePassword>) -> Result<Reply> {
     let (id, session) = (ctx.caller.account().or_not_found()?, ctx.caller.session);
     let account = ctx.read(move |conn, _| accounts::find(conn, id)).await?;
-    let right = ctx.app.passwords.verify(body.0.current_password, Some(account.password_hash.clone())).await?;
+    let right = ctx
+        .app
+        .passwords
+        .verify(body.0.current_password, Some(account.password_hash.clone()))
+        .await?;
     if !right {
         return Err(accounts::Refusal::WrongPassword.into());
     }

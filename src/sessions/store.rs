@@ -56,33 +56,62 @@ pub fn insert(tx: &mut Tx<'_>, account: AccountId) -> Result<SessionId> {
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: SessionId) -> Result<Session> {
-    sessions::table.find(id).select(Session::as_select()).get_result(conn).or_not_found()
+    sessions::table
+        .find(id)
+        .select(Session::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 pub fn open_of(conn: &mut Conn, account: AccountId) -> Result<Vec<Session>> {
-    let open = sessions::table.filter(sessions::account_id.eq(account)).filter(sessions::ended_at.is_null());
-    Ok(open.order(sessions::created_at.desc()).select(Session::as_select()).load(conn)?)
+    let open = sessions::table
+        .filter(sessions::account_id.eq(account))
+        .filter(sessions::ended_at.is_null());
+    Ok(open
+        .order(sessions::created_at.desc())
+        .select(Session::as_select())
+        .load(conn)?)
 }
 
 /// Ends one session; its tokens are worth nothing from the next request on.
 pub fn end(tx: &mut Tx<'_>, id: SessionId, reason: &str) -> Result<usize> {
-    let open = sessions::table.find(id).filter(sessions::ended_at.is_null());
-    let ended = diesel::update(open).set((sessions::ended_at.eq(tx.now), sessions::end_reason.eq(reason)));
+    let open = sessions::table
+        .find(id)
+        .filter(sessions::ended_at.is_null());
+    let ended = diesel::update(open).set((
+        sessions::ended_at.eq(tx.now),
+        sessions::end_reason.eq(reason),
+    ));
     Ok(ended.execute(tx.conn)?)
 }
 
 /// Ends all sessions of an account but one.
-pub fn end_others(tx: &mut Tx<'_>, account: AccountId, kept: Option<SessionId>, reason: &str) -> Result<()> {
+pub fn end_others(
+    tx: &mut Tx<'_>,
+    account: AccountId,
+    kept: Option<SessionId>,
+    reason: &str,
+) -> Result<()> {
     let kept = kept.unwrap_or(SessionId(Uuid::nil()));
     let others = sessions::table
         .filter(sessions::account_id.eq(account))
         .filter(sessions::id.ne(kept))
         .filter(sessions::ended_at.is_null());
-    diesel::update(others).set((sessions::ended_at.eq(tx.now), sessions::end_reason.eq(reason))).execute(tx.conn)?;
+    diesel::update(others)
+        .set((
+            sessions::ended_at.eq(tx.now),
+            sessions::end_reason.eq(reason),
+        ))
+        .execute(tx.conn)?;
     Ok(())
 }
 
-pub fn insert_token(tx: &mut Tx<'_>, session: SessionId, digest: &str, expires_at: Moment) -> Result<()> {
+pub fn insert_token(
+    tx: &mut Tx<'_>,
+    session: SessionId,
+    digest: &str,
+    expires_at: Moment,
+) -> Result<()> {
     diesel::insert_into(tokens::table)
         .values((
             tokens::digest.eq(digest),
@@ -91,17 +120,25 @@ pub fn insert_token(tx: &mut Tx<'_>, session: SessionId, digest: &str, expires_a
             tokens::expires_at.eq(expires_at),
         ))
         .execute(tx.conn)?;
-    diesel::update(sessions::table.find(session)).set(sessions::last_used_at.eq(tx.now)).execute(tx.conn)?;
+    diesel::update(sessions::table.find(session))
+        .set(sessions::last_used_at.eq(tx.now))
+        .execute(tx.conn)?;
     Ok(())
 }
 
 pub fn token(conn: &mut Conn, digest: &str) -> Result<Option<RefreshToken>> {
-    Ok(tokens::table.find(digest).select(RefreshToken::as_select()).get_result(conn).optional()?)
+    Ok(tokens::table
+        .find(digest)
+        .select(RefreshToken::as_select())
+        .get_result(conn)
+        .optional()?)
 }
 
 /// Whether a token that was issued after this one has been spent.
 pub fn successor_was_used(conn: &mut Conn, token: &RefreshToken) -> Result<bool> {
-    let Some(spent_at) = token.spent_at else { return Ok(false) };
+    let Some(spent_at) = token.spent_at else {
+        return Ok(false);
+    };
     let used = tokens::table
         .filter(tokens::session_id.eq(token.session_id))
         .filter(tokens::issued_at.ge(spent_at))
@@ -112,26 +149,37 @@ pub fn successor_was_used(conn: &mut Conn, token: &RefreshToken) -> Result<bool>
 
 /// Spends a token, and with it any other open one of the session: one live branch at a time.
 pub fn spend(tx: &mut Tx<'_>, session: SessionId) -> Result<()> {
-    let open = tokens::table.filter(tokens::session_id.eq(session)).filter(tokens::spent_at.is_null());
-    diesel::update(open).set(tokens::spent_at.eq(tx.now)).execute(tx.conn)?;
+    let open = tokens::table
+        .filter(tokens::session_id.eq(session))
+        .filter(tokens::spent_at.is_null());
+    diesel::update(open)
+        .set(tokens::spent_at.eq(tx.now))
+        .execute(tx.conn)?;
     Ok(())
 }
 
 pub fn note_failure(tx: &mut Tx<'_>, email_digest: &str) -> Result<()> {
     let id: SessionId = tx.new_id();
     diesel::insert_into(failures::table)
-        .values((failures::id.eq(id), failures::email_digest.eq(email_digest), failures::at.eq(tx.now)))
+        .values((
+            failures::id.eq(id),
+            failures::email_digest.eq(email_digest),
+            failures::at.eq(tx.now),
+        ))
         .execute(tx.conn)?;
     Ok(())
 }
 
 pub fn failures_since(conn: &mut Conn, email_digest: &str, since: Moment) -> Result<i64> {
-    let recent = failures::table.filter(failures::email_digest.eq(email_digest)).filter(failures::at.gt(since));
+    let recent = failures::table
+        .filter(failures::email_digest.eq(email_digest))
+        .filter(failures::at.gt(since));
     Ok(recent.count().get_result(conn)?)
 }
 
 /// A successful sign-in forgives what came before it.
 pub fn forgive(tx: &mut Tx<'_>, email_digest: &str) -> Result<()> {
-    diesel::delete(failures::table.filter(failures::email_digest.eq(email_digest))).execute(tx.conn)?;
+    diesel::delete(failures::table.filter(failures::email_digest.eq(email_digest)))
+        .execute(tx.conn)?;
     Ok(())
 }

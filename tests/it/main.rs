@@ -2,4 +2,14 @@
 
 mod support;
 
+mod access;
+mod commands;
+mod conventions;
+mod crash;
+mod dashboards;
+mod delivery;
+mod docs;
 mod journey;
+mod migrations;
+mod sessions;
+mod tidy;

@@ -18,7 +18,10 @@ struct Sink {
 
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".into()));
-    let refuse = std::env::var("SINK_REFUSE").ok().and_then(|n| n.parse().ok()).unwrap_or(0);
+    let refuse = std::env::var("SINK_REFUSE")
+        .ok()
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(0);
     let sink = Arc::new(Sink {
         folder,
         password: std::env::var("SINK_PASSWORD").ok(),
@@ -44,12 +47,27 @@ fn serve(sink: &Sink, stream: TcpStream) -> std::io::Result<()> {
     writeln!(out, "220 sink ready\r")?;
     while let Some(line) = lines.next() {
         let line = line?;
-        let word = line.split_whitespace().next().unwrap_or_default().to_ascii_uppercase();
+        let word = line
+            .split_whitespace()
+            .next()
+            .unwrap_or_default()
+            .to_ascii_uppercase();
         match word.as_str() {
             "EHLO" | "HELO" => write!(out, "250-sink\r\n250-8BITMIME\r\n250 AUTH PLAIN\r\n")?,
             "AUTH" => {
-                signed_in = sink.password.as_deref().is_some_and(|password| line.ends_with(&plain("colonnade", password)));
-                writeln!(out, "{}\r", if signed_in { "235 welcome" } else { "535 wrong password" })?;
+                signed_in = sink
+                    .password
+                    .as_deref()
+                    .is_some_and(|password| line.ends_with(&plain("colonnade", password)));
+                writeln!(
+                    out,
+                    "{}\r",
+                    if signed_in {
+                        "235 welcome"
+                    } else {
+                        "535 wrong password"
+                    }
+                )?;
             }
             "MAIL" if !signed_in => writeln!(out, "530 sign in first\r")?,
             "MAIL" | "RSET" => {
@@ -74,7 +92,9 @@ fn serve(sink: &Sink, stream: TcpStream) -> std::io::Result<()> {
     Ok(())
 }
 
-fn read_message(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> std::io::Result<String> {
+fn read_message(
+    lines: &mut impl Iterator<Item = std::io::Result<String>>,
+) -> std::io::Result<String> {
     let mut message = String::new();
     for line in lines {
         let line = line?;
@@ -88,11 +108,21 @@ fn read_message(lines: &mut impl Iterator<Item = std::io::Result<String>>) -> st
 }
 
 fn take(sink: &Sink, recipients: &[String], message: &str) -> std::io::Result<&'static str> {
-    if sink.refuse.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| left.checked_sub(1)).is_ok() {
+    if sink
+        .refuse
+        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+            left.checked_sub(1)
+        })
+        .is_ok()
+    {
         return Ok("451 try again later");
     }
     let number = sink.taken.fetch_add(1, Ordering::SeqCst);
-    write_whole(&sink.folder, number, &format!("{}\n\n{message}", recipients.join("\n")))?;
+    write_whole(
+        &sink.folder,
+        number,
+        &format!("{}\n\n{message}", recipients.join("\n")),
+    )?;
     Ok("250 taken")
 }
 

@@ -53,16 +53,28 @@ pub fn add_assignment(
 /// # Errors
 /// `not-found` where the project has no such assignment.
 pub fn assignment(conn: &mut Conn, project: ProjectId, id: AssignmentId) -> Result<Assignment> {
-    let found = assignments::table.find(id).filter(assignments::project_id.eq(project));
-    found.select(Assignment::as_select()).get_result(conn).or_not_found()
+    let found = assignments::table
+        .find(id)
+        .filter(assignments::project_id.eq(project));
+    found
+        .select(Assignment::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// The assignments of a project, ended ones too.
 ///
 /// # Errors
 /// The database's.
-pub fn assignments(conn: &mut Conn, project: ProjectId, updated_since: Option<Moment>, keyset: &Keyset) -> Result<Vec<Assignment>> {
-    let mut query = assignments::table.filter(assignments::project_id.eq(project)).into_boxed();
+pub fn assignments(
+    conn: &mut Conn,
+    project: ProjectId,
+    updated_since: Option<Moment>,
+    keyset: &Keyset,
+) -> Result<Vec<Assignment>> {
+    let mut query = assignments::table
+        .filter(assignments::project_id.eq(project))
+        .into_boxed();
     if let Some(since) = updated_since {
         query = query.filter(assignments::updated_at.ge(since));
     }
@@ -78,8 +90,13 @@ pub fn assignments(conn: &mut Conn, project: ProjectId, updated_since: Option<Mo
 /// # Errors
 /// The database's.
 pub fn open_assignments(conn: &mut Conn, project: ProjectId) -> Result<Vec<Assignment>> {
-    let open = assignments::table.filter(assignments::project_id.eq(project)).filter(assignments::ended_at.is_null());
-    Ok(open.order((assignments::started_at, assignments::id)).select(Assignment::as_select()).load(conn)?)
+    let open = assignments::table
+        .filter(assignments::project_id.eq(project))
+        .filter(assignments::ended_at.is_null());
+    Ok(open
+        .order((assignments::started_at, assignments::id))
+        .select(Assignment::as_select())
+        .load(conn)?)
 }
 
 /// Ends an assignment; it stays in the history.
@@ -87,7 +104,9 @@ pub fn open_assignments(conn: &mut Conn, project: ProjectId) -> Result<Vec<Assig
 /// # Errors
 /// `not-found` where it has ended already.
 pub fn close_assignment(tx: &mut Tx<'_>, id: AssignmentId, reason: &str) -> Result<()> {
-    let open = assignments::table.find(id).filter(assignments::ended_at.is_null());
+    let open = assignments::table
+        .find(id)
+        .filter(assignments::ended_at.is_null());
     let closed = diesel::update(open)
         .set((
             assignments::ended_at.eq(tx.now),
@@ -96,7 +115,11 @@ pub fn close_assignment(tx: &mut Tx<'_>, id: AssignmentId, reason: &str) -> Resu
             assignments::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    if closed == 0 { Err(Error::not_found()) } else { Ok(()) }
+    if closed == 0 {
+        Err(Error::not_found())
+    } else {
+        Ok(())
+    }
 }
 
 /// How many projects somebody works for now.
@@ -104,7 +127,9 @@ pub fn close_assignment(tx: &mut Tx<'_>, id: AssignmentId, reason: &str) -> Resu
 /// # Errors
 /// The database's.
 pub fn count_open_of(conn: &mut Conn, account: AccountId) -> Result<i64> {
-    let open = assignments::table.filter(assignments::account_id.eq(account)).filter(assignments::ended_at.is_null());
+    let open = assignments::table
+        .filter(assignments::account_id.eq(account))
+        .filter(assignments::ended_at.is_null());
     Ok(open.count().get_result(conn)?)
 }
 
@@ -116,6 +141,10 @@ pub fn working_at(conn: &mut Conn, project: ProjectId, at: Moment) -> Result<Vec
     let then = assignments::table
         .filter(assignments::project_id.eq(project))
         .filter(assignments::started_at.le(at))
-        .filter(assignments::ended_at.is_null().or(assignments::ended_at.ge(at)));
+        .filter(
+            assignments::ended_at
+                .is_null()
+                .or(assignments::ended_at.ge(at)),
+        );
     Ok(then.select(Assignment::as_select()).load(conn)?)
 }

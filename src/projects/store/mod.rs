@@ -7,7 +7,10 @@ use diesel::expression::BoxableExpression;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Date, Text};
 
-pub use assignments::{add_assignment, assignment, assignments, close_assignment, count_open_of, open_assignments, working_at};
+pub use assignments::{
+    add_assignment, assignment, assignments, close_assignment, count_open_of, open_assignments,
+    working_at,
+};
 
 use super::model::{Course, NewProject, Project, ProjectId, State, reference};
 use crate::app::Tx;
@@ -46,11 +49,19 @@ pub fn visible(caller: &Caller) -> Boxed {
         conditions.push(condition);
     }
     // Partners see a project by name only where it consented.
-    let partner = if caller.everywhere(Role::Partner) { Some(always()) } else { within(caller, Role::Partner) };
+    let partner = if caller.everywhere(Role::Partner) {
+        Some(always())
+    } else {
+        within(caller, Role::Partner)
+    };
     if let Some(condition) = partner {
-        conditions.push(Box::new(projects::shared_with_partners.eq(true).and(condition)));
+        conditions.push(Box::new(
+            projects::shared_with_partners.eq(true).and(condition),
+        ));
     }
-    let any = conditions.into_iter().reduce(|either, or| Box::new(either.or(or)));
+    let any = conditions
+        .into_iter()
+        .reduce(|either, or| Box::new(either.or(or)));
     query.filter(any.unwrap_or_else(never))
 }
 
@@ -58,7 +69,9 @@ fn own_projects(caller: &Caller) -> Vec<ProjectId> {
     use crate::auth::Scope;
     let mut own = Vec::new();
     for grant in &caller.grants {
-        if let (Role::Owner | Role::Editor | Role::Viewer, Scope::Project { id }) = (grant.role, &grant.scope) {
+        if let (Role::Owner | Role::Editor | Role::Viewer, Scope::Project { id }) =
+            (grant.role, &grant.scope)
+        {
             own.push(ProjectId(*id));
         }
     }
@@ -70,7 +83,9 @@ fn within(caller: &Caller, role: Role) -> Option<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
     let regions = caller.regions(role);
     if let [region] = regions.as_slice() {
-        conditions.push(Box::new(projects::region.assume_not_null().eq(region.clone())));
+        conditions.push(Box::new(
+            projects::region.assume_not_null().eq(region.clone()),
+        ));
     } else if !regions.is_empty() {
         conditions.push(Box::new(projects::region.assume_not_null().eq_any(regions)));
     }
@@ -78,12 +93,22 @@ fn within(caller: &Caller, role: Role) -> Option<Condition> {
     if !ids.is_empty() {
         conditions.push(Box::new(projects::cohort_id.assume_not_null().eq_any(ids)));
     }
-    let programmes: Vec<ProgrammeId> = caller.programmes(role).into_iter().map(ProgrammeId).collect();
+    let programmes: Vec<ProgrammeId> = caller
+        .programmes(role)
+        .into_iter()
+        .map(ProgrammeId)
+        .collect();
     if !programmes.is_empty() {
-        let of_programmes = cohorts::table.filter(cohorts::programme_id.eq_any(programmes)).select(cohorts::id);
-        conditions.push(Box::new(projects::cohort_id.assume_not_null().eq_any(of_programmes)));
+        let of_programmes = cohorts::table
+            .filter(cohorts::programme_id.eq_any(programmes))
+            .select(cohorts::id);
+        conditions.push(Box::new(
+            projects::cohort_id.assume_not_null().eq_any(of_programmes),
+        ));
     }
-    conditions.into_iter().reduce(|either, or| Box::new(either.or(or)))
+    conditions
+        .into_iter()
+        .reduce(|either, or| Box::new(either.or(or)))
 }
 
 fn never() -> Condition {
@@ -97,13 +122,21 @@ fn always() -> Condition {
 /// # Errors
 /// `not-found` where there is none for the caller.
 pub fn one(conn: &mut Conn, caller: &Caller, id: ProjectId) -> Result<Project> {
-    visible(caller).filter(projects::id.eq(id)).select(Project::as_select()).get_result(conn).or_not_found()
+    visible(caller)
+        .filter(projects::id.eq(id))
+        .select(Project::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: ProjectId) -> Result<Project> {
-    projects::table.find(id).select(Project::as_select()).get_result(conn).or_not_found()
+    projects::table
+        .find(id)
+        .select(Project::as_select())
+        .get_result(conn)
+        .or_not_found()
 }
 
 /// Takes the project's lock until the transaction ends, then finds it in the caller's scope.
@@ -141,7 +174,11 @@ pub const RISK: [&str; 4] = [
 
 fn risk(wanted: bool, now: Moment, quiet_days: i64) -> Condition {
     let quiet = now.minus(Duration::days(quiet_days));
-    let start = if wanted { RISK[0].to_owned() } else { format!("NOT {}", RISK[0]) };
+    let start = if wanted {
+        RISK[0].to_owned()
+    } else {
+        format!("NOT {}", RISK[0])
+    };
     Box::new(
         diesel::dsl::sql::<Bool>(&start)
             .bind::<Instant, _>(quiet)
@@ -156,13 +193,22 @@ fn risk(wanted: bool, now: Moment, quiet_days: i64) -> Condition {
 /// Projects whose title, summary or reference has words that begin as the given ones do, by the database's own index.
 /// None where the text has no letter and no digit to search for.
 pub fn search(conn: &Conn, text: &str) -> Option<Condition> {
-    let words: Vec<String> = text.split(|c: char| !c.is_alphanumeric()).filter(|w| !w.is_empty()).take(10).map(str::to_lowercase).collect();
+    let words: Vec<String> = text
+        .split(|c: char| !c.is_alphanumeric())
+        .filter(|w| !w.is_empty())
+        .take(10)
+        .map(str::to_lowercase)
+        .collect();
     if words.is_empty() {
         return None;
     }
     Some(match conn {
         Conn::Sqlite(_) => {
-            let query = words.iter().map(|word| format!("\"{word}\"*")).collect::<Vec<_>>().join(" ");
+            let query = words
+                .iter()
+                .map(|word| format!("\"{word}\"*"))
+                .collect::<Vec<_>>()
+                .join(" ");
             Box::new(
                 diesel::dsl::sql::<Bool>(
                     "projects.no IN (SELECT rowid FROM projects_search WHERE projects_search MATCH ",
@@ -172,7 +218,11 @@ pub fn search(conn: &Conn, text: &str) -> Option<Condition> {
             )
         }
         Conn::Pg(_) => {
-            let query = words.iter().map(|word| format!("{word}:*")).collect::<Vec<_>>().join(" & ");
+            let query = words
+                .iter()
+                .map(|word| format!("{word}:*"))
+                .collect::<Vec<_>>()
+                .join(" & ");
             Box::new(
                 diesel::dsl::sql::<Bool>("projects.search @@ to_tsquery('simple', plain_letters(")
                     .bind::<Text, _>(query)
@@ -182,7 +232,14 @@ pub fn search(conn: &Conn, text: &str) -> Option<Condition> {
     })
 }
 
-pub fn list(conn: &mut Conn, caller: &Caller, filter: &Filter, now: Moment, quiet_days: i64, keyset: &Keyset) -> Result<Vec<Project>> {
+pub fn list(
+    conn: &mut Conn,
+    caller: &Caller,
+    filter: &Filter,
+    now: Moment,
+    quiet_days: i64,
+    keyset: &Keyset,
+) -> Result<Vec<Project>> {
     let mut query = visible(caller);
     if let Some(state) = filter.state {
         query = query.filter(projects::state.eq(state));
@@ -240,7 +297,8 @@ pub fn insert_with_reference<T>(
     for _ in 0..5 {
         let reference = reference(prefix, tx.app.chance.as_ref());
         match tx.conn.transaction(|conn| insert(conn, &reference)) {
-            Err(Failure::DatabaseError(DatabaseErrorKind::UniqueViolation, info)) if mentions_reference(info.as_ref()) => {}
+            Err(Failure::DatabaseError(DatabaseErrorKind::UniqueViolation, info))
+                if mentions_reference(info.as_ref()) => {}
             other => return Ok(other?),
         }
     }
@@ -248,10 +306,19 @@ pub fn insert_with_reference<T>(
 }
 
 fn mentions_reference(info: &dyn diesel::result::DatabaseErrorInformation) -> bool {
-    info.constraint_name().unwrap_or_default().contains("reference") || info.message().contains("reference")
+    info.constraint_name()
+        .unwrap_or_default()
+        .contains("reference")
+        || info.message().contains("reference")
 }
 
-pub fn insert(tx: &mut Tx<'_>, owner: AccountId, new: &NewProject, language: Lang, place: Option<&Place>) -> Result<Project> {
+pub fn insert(
+    tx: &mut Tx<'_>,
+    owner: AccountId,
+    new: &NewProject,
+    language: Lang,
+    place: Option<&Place>,
+) -> Result<Project> {
     let (id, now): (ProjectId, Moment) = (tx.new_id(), tx.now);
     insert_with_reference(tx, 'P', |conn, reference| {
         diesel::insert_into(projects::table)
@@ -282,7 +349,9 @@ pub fn insert(tx: &mut Tx<'_>, owner: AccountId, new: &NewProject, language: Lan
 
 /// Writes what its people may change, unless the project has changed meanwhile.
 pub fn keep(tx: &mut Tx<'_>, project: &Project) -> Result<Project> {
-    let row = projects::table.find(project.id).filter(projects::version.eq(project.version));
+    let row = projects::table
+        .find(project.id)
+        .filter(projects::version.eq(project.version));
     let changed = diesel::update(row)
         .set((
             projects::title.eq(&project.title),
@@ -300,12 +369,18 @@ pub fn keep(tx: &mut Tx<'_>, project: &Project) -> Result<Project> {
             projects::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    if changed == 0 { Err(Error::stale()) } else { find(tx.conn, project.id) }
+    if changed == 0 {
+        Err(Error::stale())
+    } else {
+        find(tx.conn, project.id)
+    }
 }
 
 /// Writes a project's course, unless the project has changed meanwhile.
 pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Result<Project> {
-    let row = projects::table.find(project.id).filter(projects::version.eq(project.version));
+    let row = projects::table
+        .find(project.id)
+        .filter(projects::version.eq(project.version));
     let changed = diesel::update(row)
         .set((
             projects::state.eq(course.state),
@@ -320,7 +395,11 @@ pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Resul
             projects::updated_at.eq(tx.now),
         ))
         .execute(tx.conn)?;
-    if changed == 0 { Err(Error::stale()) } else { find(tx.conn, project.id) }
+    if changed == 0 {
+        Err(Error::stale())
+    } else {
+        find(tx.conn, project.id)
+    }
 }
 
 /// The projects that a text finds, at most a thousand, for other slices' lists.
@@ -329,5 +408,10 @@ pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Resul
 /// The database's.
 pub fn matching(conn: &mut Conn, text: &str) -> Result<Vec<ProjectId>> {
     let condition = search(conn, text).unwrap_or_else(never);
-    Ok(projects::table.into_boxed::<MultiBackend>().filter(condition).select(projects::id).limit(1000).load(conn)?)
+    Ok(projects::table
+        .into_boxed::<MultiBackend>()
+        .filter(condition)
+        .select(projects::id)
+        .limit(1000)
+        .load(conn)?)
 }

@@ -28,12 +28,24 @@ pub struct Ask {
 
 impl Client {
     pub fn stranger(base: &str) -> Self {
-        let http = reqwest::Client::builder().timeout(std::time::Duration::from_secs(30)).build().expect("a client");
-        Self { base: base.to_owned(), token: None, id: uuid::Uuid::nil().to_string(), http }
+        let http = reqwest::Client::builder()
+            .timeout(std::time::Duration::from_secs(30))
+            .build()
+            .expect("a client");
+        Self {
+            base: base.to_owned(),
+            token: None,
+            id: uuid::Uuid::nil().to_string(),
+            http,
+        }
     }
 
     pub fn with_token(&self, token: &str, id: &str) -> Self {
-        Self { token: Some(token.to_owned()), id: id.to_owned(), ..self.clone() }
+        Self {
+            token: Some(token.to_owned()),
+            id: id.to_owned(),
+            ..self.clone()
+        }
     }
 
     pub fn ask(&self, method: Method, path: &str) -> Ask {
@@ -54,15 +66,50 @@ impl Client {
 
     /// Posts, saying that one has seen whatever there is.
     pub async fn post_seen(&self, path: &str, body: Value) -> Answer {
-        self.ask(Method::POST, path).header("If-Match", "*").json(&body).send().await
+        self.ask(Method::POST, path)
+            .header("If-Match", "*")
+            .json(&body)
+            .send()
+            .await
     }
 
     pub async fn patch(&self, path: &str, etag: &str, body: Value) -> Answer {
-        self.ask(Method::PATCH, path).header("If-Match", etag).json(&body).send().await
+        self.ask(Method::PATCH, path)
+            .header("If-Match", etag)
+            .json(&body)
+            .send()
+            .await
+    }
+
+    pub async fn put(&self, path: &str, body: Value) -> Answer {
+        self.ask(Method::PUT, path).json(&body).send().await
     }
 
     pub async fn delete(&self, path: &str) -> Answer {
         self.ask(Method::DELETE, path).send().await
+    }
+
+    /// Everything in a list that fits on one page.
+    pub async fn list(&self, path: &str) -> Vec<Value> {
+        let glue = if path.contains('?') { '&' } else { '?' };
+        let page = self
+            .get(&format!("{path}{glue}limit=100"))
+            .await
+            .expect(200)
+            .json();
+        assert_eq!(page["next"], Value::Null, "{path} has more than one page");
+        page["data"].as_array().expect("a list").clone()
+    }
+
+    /// The ids in a list that fits on one page, sorted.
+    pub async fn ids(&self, path: &str) -> Vec<String> {
+        let rows = self.list(path).await;
+        let mut ids: Vec<String> = rows
+            .iter()
+            .map(|row| row["id"].as_str().expect("an id").to_owned())
+            .collect();
+        ids.sort();
+        ids
     }
 }
 
@@ -85,7 +132,11 @@ impl Ask {
     pub async fn send(self) -> Answer {
         let response = self.request.send().await.expect("an answer");
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer { status, headers, text: response.text().await.expect("a whole answer") }
+        Answer {
+            status,
+            headers,
+            text: response.text().await.expect("a whole answer"),
+        }
     }
 }
 
@@ -113,21 +164,46 @@ impl Answer {
     }
 
     pub fn header(&self, name: &str) -> String {
-        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned()
+        self.headers
+            .get(name)
+            .and_then(|value| value.to_str().ok())
+            .unwrap_or_default()
+            .to_owned()
     }
 
     /// A refusal: its status, its code, and that it is a problem document with everything one must have.
     #[track_caller]
     pub fn refused(self, status: u16, code: &str) -> Self {
         assert_eq!(self.status.as_u16(), status, "{}", self.text);
-        assert_eq!(self.header("content-type"), "application/problem+json", "{}", self.text);
+        assert_eq!(
+            self.header("content-type"),
+            "application/problem+json",
+            "{}",
+            self.text
+        );
         let json = self.json();
         assert_eq!(json["code"], code, "{json}");
         assert_eq!(json["status"], status, "{json}");
         assert_eq!(json["type"], format!("/problems/{code}"), "{json}");
         for field in ["title", "instance", "request_id"] {
-            assert!(json[field].as_str().is_some_and(|text| !text.is_empty()), "{field} in {json}");
+            assert!(
+                json[field].as_str().is_some_and(|text| !text.is_empty()),
+                "{field} in {json}"
+            );
         }
+        for (name, value) in [
+            ("x-content-type-options", "nosniff"),
+            ("x-frame-options", "DENY"),
+            ("referrer-policy", "no-referrer"),
+            ("cache-control", "no-store"),
+            (
+                "content-security-policy",
+                "default-src 'none'; frame-ancestors 'none'",
+            ),
+        ] {
+            assert_eq!(self.header(name), value, "{name} of {json}");
+        }
+        assert_eq!(self.header("x-request-id"), json["request_id"], "{json}");
         self
     }
 
@@ -137,7 +213,10 @@ impl Answer {
         let json = self.json();
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let all = json["errors"].as_array().cloned().unwrap_or_default();
-        let mut errors: Vec<_> = all.iter().map(|error| (text(&error["pointer"]), text(&error["code"]))).collect();
+        let mut errors: Vec<_> = all
+            .iter()
+            .map(|error| (text(&error["pointer"]), text(&error["code"])))
+            .collect();
         errors.sort();
         errors
     }
@@ -147,6 +226,8 @@ impl Answer {
     pub fn blockers(&self) -> Vec<String> {
         let json = self.json();
         let all = json["blockers"].as_array().cloned().unwrap_or_default();
-        all.iter().map(|one| one["code"].as_str().unwrap_or_default().to_owned()).collect()
+        all.iter()
+            .map(|one| one["code"].as_str().unwrap_or_default().to_owned())
+            .collect()
     }
 }

@@ -10,12 +10,16 @@ use colonnade::config::Config;
 use colonnade::db::{Place, migrate};
 use colonnade::network::{self, files::Files};
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection};
+use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
 
 /// Where the PostgreSQL server is, if the suite runs on one. It ends in a slash.
 pub fn server() -> Option<String> {
     let url = std::env::var("TEST_DATABASE_URL").ok()?;
-    Some(if url.ends_with('/') { url } else { format!("{url}/") })
+    Some(if url.ends_with('/') {
+        url
+    } else {
+        format!("{url}/")
+    })
 }
 
 /// One test's database; it goes when the test ends.
@@ -32,15 +36,73 @@ impl Database {
             None => {
                 let path = folder.join("test.db");
                 std::fs::copy(template, &path).expect("copying the template");
-                Self { url: format!("sqlite:{}", path.display()), name: None }
+                Self {
+                    url: format!("sqlite:{}", path.display()),
+                    name: None,
+                }
             }
             Some(server) => {
                 let name = format!("t_{}", uuid::Uuid::now_v7().simple());
-                let mut admin = PgConnection::establish(&format!("{server}postgres")).expect("the test server");
-                admin.batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}")).expect("a copy of the template");
-                Self { url: format!("{server}{name}"), name: Some(name) }
+                let mut admin =
+                    PgConnection::establish(&format!("{server}postgres")).expect("the test server");
+                admin
+                    .batch_execute(&format!("CREATE DATABASE {name} TEMPLATE {template}"))
+                    .expect("a copy of the template");
+                Self {
+                    url: format!("{server}{name}"),
+                    name: Some(name),
+                }
             }
         }
+    }
+}
+
+impl Database {
+    /// Stands where a database was.
+    pub fn nothing() -> Self {
+        Self {
+            url: String::new(),
+            name: None,
+        }
+    }
+}
+
+#[derive(diesel::QueryableByName)]
+struct Line {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    line: String,
+}
+
+impl Database {
+    /// What a query finds; it has one column of text, named `line`.
+    pub fn lines(&self, query: &str) -> Vec<String> {
+        let query = diesel::sql_query(query);
+        let lines: Vec<Line> = match self.url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let mut conn = SqliteConnection::establish(path).expect("the database");
+                query.load(&mut conn).expect("an answer")
+            }
+            None => {
+                let mut conn = PgConnection::establish(&self.url).expect("the database");
+                query.load(&mut conn).expect("an answer")
+            }
+        };
+        lines.into_iter().map(|one| one.line).collect()
+    }
+
+    /// Does behind the server's back what no route does.
+    pub fn execute(&self, statement: &str) {
+        match self.url.strip_prefix("sqlite:") {
+            Some(path) => {
+                let mut conn = SqliteConnection::establish(path).expect("the database");
+                conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {statement}"))
+            }
+            None => {
+                let mut conn = PgConnection::establish(&self.url).expect("the database");
+                conn.batch_execute(statement)
+            }
+        }
+        .expect("a change");
     }
 }
 
@@ -60,21 +122,32 @@ fn template() -> &'static str {
     TEMPLATE.get_or_init(|| {
         let (url, template) = match server() {
             None => {
-                let path = std::env::temp_dir().join(format!("colonnade-template-{}.db", std::process::id()));
+                let path = std::env::temp_dir()
+                    .join(format!("colonnade-template-{}.db", std::process::id()));
                 let _ = std::fs::remove_file(&path);
-                (format!("sqlite:{}", path.display()), path.display().to_string())
+                (
+                    format!("sqlite:{}", path.display()),
+                    path.display().to_string(),
+                )
             }
             Some(server) => {
                 let name = format!("template_{}", std::process::id());
-                let mut admin = PgConnection::establish(&format!("{server}postgres")).expect("the test server");
-                admin.batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")).expect("no old template");
-                admin.batch_execute(&format!("CREATE DATABASE {name}")).expect("a template");
+                let mut admin =
+                    PgConnection::establish(&format!("{server}postgres")).expect("the test server");
+                admin
+                    .batch_execute(&format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)"))
+                    .expect("no old template");
+                admin
+                    .batch_execute(&format!("CREATE DATABASE {name}"))
+                    .expect("a template");
                 (format!("{server}{name}"), name)
             }
         };
         migrate::run(&Place::parse(&url).expect("a URL")).expect("migrations");
         // Loaded on a thread of its own, because a test's runtime can't wait for another one.
-        std::thread::spawn(move || load(&url)).join().expect("the network");
+        std::thread::spawn(move || load(&url))
+            .join()
+            .expect("the network");
         template
     })
 }
@@ -83,10 +156,15 @@ fn load(url: &str) {
     let mut config = Config::load(None, &[]).expect("defaults");
     config.database.url = url.to_owned();
     config.auth.secret = "a secret for tests, a secret for tests".into();
-    config.mail.folder = std::env::temp_dir().join("colonnade-template-mail").display().to_string();
+    config.mail.folder = std::env::temp_dir()
+        .join("colonnade-template-mail")
+        .display()
+        .to_string();
     actix_web::rt::System::new().block_on(async {
         let app = super::world::app(config, &super::world::start_of_time());
-        app.run(Caller::system(), |tx| network::load(tx, &Files::belgium()?)).await.expect("the Belgian network");
+        app.run(Caller::system(), |tx| network::load(tx, &Files::belgium()?))
+            .await
+            .expect("the Belgian network");
         checkpoint(url);
     });
     // The app's database threads end with it; only then may the file be copied.
@@ -96,7 +174,8 @@ fn load(url: &str) {
 fn checkpoint(url: &str) {
     if let Some(path) = url.strip_prefix("sqlite:") {
         let mut conn = diesel::SqliteConnection::establish(path).expect("the template");
-        conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)").expect("a checkpoint");
+        conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            .expect("a checkpoint");
     }
 }
 
@@ -105,13 +184,22 @@ pub fn empty(folder: &std::path::Path) -> Database {
     match server() {
         None => {
             let path: PathBuf = folder.join("empty.db");
-            Database { url: format!("sqlite:{}", path.display()), name: None }
+            Database {
+                url: format!("sqlite:{}", path.display()),
+                name: None,
+            }
         }
         Some(server) => {
             let name = format!("t_{}", uuid::Uuid::now_v7().simple());
-            let mut admin = PgConnection::establish(&format!("{server}postgres")).expect("the test server");
-            admin.batch_execute(&format!("CREATE DATABASE {name}")).expect("a database");
-            Database { url: format!("{server}{name}"), name: Some(name) }
+            let mut admin =
+                PgConnection::establish(&format!("{server}postgres")).expect("the test server");
+            admin
+                .batch_execute(&format!("CREATE DATABASE {name}"))
+                .expect("a database");
+            Database {
+                url: format!("{server}{name}"),
+                name: Some(name),
+            }
         }
     }
 }

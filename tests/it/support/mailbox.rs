@@ -22,27 +22,49 @@ impl Letter {
     /// The one-time code: the paragraph that is one long word.
     pub fn code(&self) -> String {
         let long = |line: &&str| line.len() > 40 && !line.contains(' ') && !line.contains("://");
-        self.text.lines().map(str::trim).find(long).expect("a code in the mail").to_owned()
+        self.text
+            .lines()
+            .map(str::trim)
+            .find(long)
+            .expect("a code in the mail")
+            .to_owned()
     }
 }
 
 /// All mails in a folder, oldest first.
 pub fn letters(folder: &Path, extension: &str) -> Vec<Letter> {
     let mut paths: Vec<PathBuf> = std::fs::read_dir(folder)
-        .map(|entries| entries.filter_map(|entry| Some(entry.ok()?.path())).collect())
+        .map(|entries| {
+            entries
+                .filter_map(|entry| Some(entry.ok()?.path()))
+                .collect()
+        })
         .unwrap_or_default();
     paths.retain(|path| path.extension().is_some_and(|found| found == extension));
     paths.sort();
-    paths.iter().map(|path| parse(&std::fs::read_to_string(path).expect("a mail"))).collect()
+    paths
+        .iter()
+        .map(|path| parse(&std::fs::read_to_string(path).expect("a mail")))
+        .collect()
 }
 
 fn parse(raw: &str) -> Letter {
     // The sink puts the envelope in front of the message.
-    let message = raw.split_once("\n\n").filter(|(head, _)| head.starts_with("RCPT")).map_or(raw, |(_, rest)| rest);
-    let mail = MessageParser::default().parse(message.as_bytes()).expect("a message");
+    let message = raw
+        .split_once("\n\n")
+        .filter(|(head, _)| head.starts_with("RCPT"))
+        .map_or(raw, |(_, rest)| rest);
+    let mail = MessageParser::default()
+        .parse(message.as_bytes())
+        .expect("a message");
     let header = |name: &str| mail.header_raw(name).unwrap_or_default().trim().to_owned();
     Letter {
-        to: mail.to().and_then(|to| to.first()).and_then(|to| to.address()).unwrap_or_default().to_owned(),
+        to: mail
+            .to()
+            .and_then(|to| to.first())
+            .and_then(|to| to.address())
+            .unwrap_or_default()
+            .to_owned(),
         subject: mail.subject().unwrap_or_default().to_owned(),
         text: mail.body_text(0).unwrap_or_default().into_owned(),
         html: mail.body_html(0).unwrap_or_default().into_owned(),
@@ -64,7 +86,10 @@ impl Sink {
     pub fn start(refuse: usize) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let test = std::env::current_exe().expect("this program");
-        let built = test.parent().and_then(Path::parent).expect("the target folder");
+        let built = test
+            .parent()
+            .and_then(Path::parent)
+            .expect("the target folder");
         let mut process = Command::new(built.join("examples/smtp_sink"))
             .arg(folder.path())
             .env("SINK_REFUSE", refuse.to_string())
@@ -73,8 +98,29 @@ impl Sink {
             .spawn()
             .expect("the SMTP server; cargo test builds it");
         let mut line = String::new();
-        BufReader::new(process.stdout.take().expect("its output")).read_line(&mut line).expect("its port");
-        Self { port: line.trim().parse().expect("a port"), folder, process }
+        BufReader::new(process.stdout.take().expect("its output"))
+            .read_line(&mut line)
+            .expect("its port");
+        Self {
+            port: line.trim().parse().expect("a port"),
+            folder,
+            process,
+        }
+    }
+
+    /// Makes it hang: connections are taken, and nobody answers.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    pub fn thaw(&self) {
+        self.signal("-CONT");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &process]).status();
+        assert!(sent.expect("kill").success());
     }
 
     pub fn letters(&self) -> Vec<Letter> {

@@ -3,8 +3,10 @@
 pub mod client;
 pub mod database;
 pub mod mailbox;
+pub mod program;
+pub mod sql;
 pub mod world;
 
-pub use client::Client;
+pub use client::{Answer, Client};
 pub use mailbox::{Letter, Sink};
 pub use world::{Setup, World};

@@ -72,7 +72,16 @@ impl World {
         let app = app(config, &clock);
         let (server, base) = start(&app);
         let password_hash = app.passwords.hash(PASSWORD.into()).await.expect("a hash");
-        Self { app, clock, stranger: Client::stranger(&base), smtp: setup.smtp, database, folder, server, password_hash }
+        Self {
+            app,
+            clock,
+            stranger: Client::stranger(&base),
+            smtp: setup.smtp,
+            database,
+            folder,
+            server,
+            password_hash,
+        }
     }
 
     /// A second instance of the program over the same database.
@@ -80,6 +89,18 @@ impl World {
         let app = app(self.app.config.clone(), &self.clock);
         let (_, base) = start(&app);
         (app, Client::stranger(&base))
+    }
+
+    /// Ends this instance and leaves its database, in its folder, to another program.
+    pub async fn leave(mut self) -> (tempfile::TempDir, Database) {
+        self.server.stop(false).await;
+        let folder = tempfile::tempdir().expect("a folder");
+        let folder = std::mem::replace(&mut self.folder, folder);
+        let database = std::mem::replace(&mut self.database, Database::nothing());
+        drop(self);
+        // The app's database threads end with it.
+        tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+        (folder, database)
     }
 
     pub fn pass(&self, span: chrono::Duration) {
@@ -103,7 +124,12 @@ impl World {
     /// Somebody with a proven mailbox, signed in, with these rights.
     pub async fn person(&self, name: &str, language: Lang, grants: Vec<Grant>) -> Client {
         let email = format!("{}@example.org", name.to_lowercase());
-        let new = NewAccount { email: email.clone(), name: name.into(), language, password_hash: self.password_hash.clone() };
+        let new = NewAccount {
+            email: email.clone(),
+            name: name.into(),
+            language,
+            password_hash: self.password_hash.clone(),
+        };
         let id = self.app.run(Caller::system(), move |tx| {
             let account = accounts::create_verified(tx, &new)?;
             for grant in &grants {
@@ -118,7 +144,8 @@ impl World {
     pub async fn sign_in(&self, email: &str, password: &str, id: &str) -> Client {
         let body = json!({ "email": email, "password": password });
         let answer = self.stranger.post("/v1/sessions", body).await.expect(201);
-        self.stranger.with_token(&answer.text_at("/access_token"), id)
+        self.stranger
+            .with_token(&answer.text_at("/access_token"), id)
     }
 
     pub async fn founder(&self, name: &str) -> Client {
@@ -126,29 +153,68 @@ impl World {
     }
 
     pub async fn admin(&self) -> Client {
-        self.person("Admin", Lang::En, vec![Grant { role: Role::Admin, scope: Scope::Network }]).await
+        self.person(
+            "Admin",
+            Lang::En,
+            vec![Grant {
+                role: Role::Admin,
+                scope: Scope::Network,
+            }],
+        )
+        .await
     }
 
     pub async fn coordinator(&self, name: &str, region: &str) -> Client {
-        let scope = Scope::Region { region: region.into() };
-        self.person(name, Lang::Nl, vec![Grant { role: Role::Coordinator, scope }]).await
+        let scope = Scope::Region {
+            region: region.into(),
+        };
+        self.person(
+            name,
+            Lang::Nl,
+            vec![Grant {
+                role: Role::Coordinator,
+                scope,
+            }],
+        )
+        .await
     }
 
     pub async fn coach(&self, name: &str) -> Client {
-        self.person(name, Lang::De, vec![Grant { role: Role::Coach, scope: Scope::Network }]).await
+        self.person(
+            name,
+            Lang::De,
+            vec![Grant {
+                role: Role::Coach,
+                scope: Scope::Network,
+            }],
+        )
+        .await
     }
 
     /// Somebody who speaks for an organisation.
     pub async fn lead(&self, name: &str, slug: &'static str) -> Client {
-        let found = self.app.run(Caller::system(), move |tx| network::organisation_by_slug(tx.conn, slug));
+        let found = self.app.run(Caller::system(), move |tx| {
+            network::organisation_by_slug(tx.conn, slug)
+        });
         let id = found.await.expect("an organisation").id.0;
-        self.person(name, Lang::En, vec![Grant { role: Role::Partner, scope: Scope::Organisation { id } }]).await
+        self.person(
+            name,
+            Lang::En,
+            vec![Grant {
+                role: Role::Partner,
+                scope: Scope::Organisation { id },
+            }],
+        )
+        .await
     }
 
     /// An open call and its cohort, as `(call, cohort)`.
     pub async fn open_call(&self, capacity: i32, quota: &[(&str, i32)]) -> (String, String) {
         let now = self.clock.now();
-        let quota = quota.iter().map(|(region, places)| ((*region).to_owned(), *places)).collect();
+        let quota = quota
+            .iter()
+            .map(|(region, places)| ((*region).to_owned(), *places))
+            .collect();
         let slug = format!("call-{}", uuid::Uuid::now_v7().simple());
         let names = colonnade::lang::Names::same("Spring call");
         let cohort = files::CohortPart {
@@ -168,8 +234,15 @@ impl World {
             opens_at: now.minus(chrono::Duration::days(10)),
             closes_at: now.plus(chrono::Duration::days(30)),
         };
-        let file = files::NetworkFile { cohorts: vec![cohort], calls: vec![call], ..files::NetworkFile::default() };
-        let files = files::Files { networks: vec![file], postal: Vec::new() };
+        let file = files::NetworkFile {
+            cohorts: vec![cohort],
+            calls: vec![call],
+            ..files::NetworkFile::default()
+        };
+        let files = files::Files {
+            networks: vec![file],
+            postal: Vec::new(),
+        };
         let made = self.app.run(Caller::system(), move |tx| {
             network::load(tx, &files)?;
             let call = network::call_by_slug(tx.conn, &slug)?;
@@ -181,23 +254,63 @@ impl World {
 
     /// A project of somebody's, in Brussels; gives its id.
     pub async fn project(&self, owner: &Client, title: &str) -> String {
-        owner.post("/v1/projects", new_project(title)).await.expect(201).text_at("/id")
+        owner
+            .post("/v1/projects", new_project(title))
+            .await
+            .expect(201)
+            .text_at("/id")
+    }
+
+    /// A project of somebody's, where the postal code says; gives its id.
+    pub async fn project_at(&self, owner: &Client, title: &str, postal_code: &str) -> String {
+        let mut body = new_project(title);
+        body["postal_code"] = postal_code.into();
+        owner
+            .post("/v1/projects", body)
+            .await
+            .expect(201)
+            .text_at("/id")
+    }
+
+    /// How many rows a table has.
+    pub fn count(&self, table: &str) -> usize {
+        self.database
+            .lines(&format!("SELECT '' AS line FROM {table}"))
+            .len()
     }
 
     /// An application that is submitted; gives its id.
     pub async fn submitted(&self, owner: &Client, project: &str, call: &str) -> String {
-        let body = json!({ "project_id": project, "call_id": call, "answers": { "need": "falls" } });
-        let id = owner.post("/v1/applications", body).await.expect(201).text_at("/id");
-        owner.post_seen(&format!("/v1/applications/{id}/submit"), json!({})).await.expect(200);
+        let body =
+            json!({ "project_id": project, "call_id": call, "answers": { "need": "falls" } });
+        let id = owner
+            .post("/v1/applications", body)
+            .await
+            .expect(201)
+            .text_at("/id");
+        owner
+            .post_seen(&format!("/v1/applications/{id}/submit"), json!({}))
+            .await
+            .expect(200);
         id
     }
 
     /// A project that is admitted to a cohort, in its first pillar; gives its id.
-    pub async fn admitted(&self, owner: &Client, coordinator: &Client, call: &str, cohort: &str, title: &str) -> String {
+    pub async fn admitted(
+        &self,
+        owner: &Client,
+        coordinator: &Client,
+        call: &str,
+        cohort: &str,
+        title: &str,
+    ) -> String {
         let project = self.project(owner, title).await;
         let application = self.submitted(owner, &project, call).await;
         let body = json!({ "outcome": "accept", "cohort_id": cohort, "pillar": "create_learn" });
-        coordinator.post_seen(&format!("/v1/applications/{application}/decision"), body).await.expect(200);
+        coordinator
+            .post_seen(&format!("/v1/applications/{application}/decision"), body)
+            .await
+            .expect(200);
         project
     }
 }
