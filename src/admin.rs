@@ -81,7 +81,8 @@ async fn create_admin(
         language,
         password_hash,
     };
-    app.run(Caller::system(), move |tx| {
+    let existed = app.run(Caller::system(), move |tx| {
+        let existed = accounts::find_by_email(tx.conn, &new.email)?.is_some();
         let account = accounts::create_verified(tx, &new)?;
         let known = accounts::grants_at(tx.conn, account.id, tx.now)?;
         let admin = Grant {
@@ -91,9 +92,12 @@ async fn create_admin(
         if !known.contains(&admin) {
             accounts::give(tx, account.id, &admin)?;
         }
-        Ok(())
-    })
-    .await?;
-    println!("{email} is an admin");
+        Ok(existed)
+    });
+    if existed.await? {
+        println!("{email} had an account, which is an admin's now; its password stays as it was");
+    } else {
+        println!("{email} is an admin");
+    }
     Ok(())
 }

@@ -254,6 +254,13 @@ impl Config {
                 "must not be less than first_retry_seconds",
             );
         }
+        let exchange = i64::try_from(self.mail.timeout_seconds).unwrap_or(i64::MAX);
+        if self.notifications.lease_seconds < exchange.saturating_mul(2) {
+            wrong(
+                "notifications.lease_seconds",
+                "must be at least twice mail.timeout_seconds, so that a mail can leave within a lease",
+            );
+        }
         if self
             .log
             .filter

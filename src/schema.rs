@@ -122,6 +122,9 @@ fn tidy(value: &mut Value, pointer: &str, errors: &mut Vec<FieldError>) {
         }
         Value::Object(fields) => {
             for (name, field) in fields {
+                if name.chars().any(char::is_control) {
+                    errors.push(FieldError::new(pointer, "control-character"));
+                }
                 tidy(field, &format!("{pointer}/{}", escape(name)), errors);
             }
         }

@@ -15,7 +15,7 @@ use crate::auth::guard::guard;
 use crate::config::Config;
 use crate::db::migrate;
 use crate::http::{Routes, middleware, pages};
-use crate::{clock, jobs, telemetry};
+use crate::{accounts, clock, jobs, sessions, telemetry};
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -52,7 +52,7 @@ pub async fn run_app(app: Arc<App>) -> anyhow::Result<()> {
     let server = start(app.clone(), listener, telemetry::start_metrics())?;
     let worker = actix_web::rt::spawn(jobs::run(app.clone()));
     let keeper = actix_web::rt::spawn(keep_house(app.clone()));
-    actix_web::rt::spawn(stop_on_signal(app.clone(), server.handle()));
+    let stopper = actix_web::rt::spawn(stop_on_signal(app.clone(), server.handle()));
     server.await?;
     app.stop();
     // The worker finishes what it has in hand; what it has not begun goes back to the queue.
@@ -61,7 +61,11 @@ pub async fn run_app(app: Arc<App>) -> anyhow::Result<()> {
         worker,
     )
     .await;
-    keeper.abort();
+    // Whoever holds the instance lets go of it while the runtime lives, because the mail pool ends on that.
+    for task in [keeper, stopper] {
+        task.abort();
+        let _ = task.await;
+    }
     tracing::info!("stopped");
     Ok(())
 }
@@ -100,7 +104,7 @@ pub fn start(
     })
     .workers(workers)
     .client_request_timeout(Duration::from_secs(10))
-    .client_disconnect_timeout(Duration::from_secs(5))
+    .client_disconnect_timeout(Duration::from_secs(2))
     .keep_alive(Duration::from_mins(1))
     .shutdown_timeout(shutdown)
     .disable_signals()
@@ -140,10 +144,14 @@ async fn keep_house(app: Arc<App>) {
         let now = app.clock.now();
         let kept = app
             .db
-            .write(move |conn| Ok(crate::http::idempotency::forget_old(conn, now)?))
+            .write(move |conn| {
+                crate::http::idempotency::forget_old(conn, now)?;
+                accounts::forget_old(conn, now)?;
+                Ok(sessions::forget_old(conn, now)?)
+            })
             .await;
         if let Err(error) = kept {
-            tracing::warn!(error = %error, "old idempotency keys were not forgotten");
+            tracing::warn!(error = %error, "old rows were not forgotten");
         }
     }
 }

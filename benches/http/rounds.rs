@@ -100,8 +100,8 @@ async fn sign_in(server: &Server) -> anyhow::Result<String> {
         );
     }
     let body: Value = serde_json::from_slice(answer.body)?;
-    body["access_token"]
-        .as_str()
+    body.get("access_token")
+        .and_then(Value::as_str)
         .map(str::to_owned)
         .context("the answer to signing in has no token")
 }

@@ -13,7 +13,7 @@ use crate::seed;
 
 const COLONNADE: &str = env!("CARGO_BIN_EXE_colonnade");
 const START: Duration = Duration::from_secs(30);
-const DEMO: Duration = Duration::from_secs(300);
+const DEMO: Duration = Duration::from_mins(5);
 const STOP: Duration = Duration::from_secs(10);
 
 /// A server of ours. It ends with this value.
@@ -173,7 +173,7 @@ impl Server {
             .map_while(|field| field.parse().ok())
             .collect();
         match used.as_slice() {
-            [user, system] => Ok(Duration::from_secs(1) * (user + system) / self.ticks),
+            [in_user, in_kernel] => Ok(Duration::from_secs(1) * (in_user + in_kernel) / self.ticks),
             _ => bail!("/proc/…/stat has no CPU times"),
         }
     }

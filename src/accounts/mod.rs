@@ -12,7 +12,7 @@ pub use model::{
     Account, CodeId, GrantId, NewAccount, Purpose, Refusal, columns, normalise, scope,
 };
 pub use store::{
-    find, find_by_email, grants_at, named, people_of_organisation, people_of_project,
+    find, find_by_email, forget_old, grants_at, named, people_of_organisation, people_of_project,
     people_with_role,
 };
 

@@ -155,11 +155,16 @@ crate::refusals! {
     }
 }
 
-/// Whether the caller may give or end this grant: admins any, coordinators coaches and reviewers.
+/// Whether the caller may give or end this grant: admins any; coordinators coaches and reviewers, where they
+/// coordinate themselves.
 #[must_use]
-pub fn may_give(caller: &Caller, role: Role) -> bool {
-    caller.is_admin()
-        || (caller.has(Role::Coordinator) && matches!(role, Role::Coach | Role::Reviewer))
+pub fn may_give(caller: &Caller, grant: &Grant) -> bool {
+    let here = Grant {
+        role: Role::Coordinator,
+        scope: grant.scope.clone(),
+    };
+    let names = matches!(grant.role, Role::Coach | Role::Reviewer);
+    caller.is_admin() || (names && caller.grants.contains(&here))
 }
 
 /// # Errors
@@ -184,25 +189,38 @@ mod tests {
     use super::*;
     use crate::auth::Actor;
 
-    fn caller(role: Role) -> Caller {
-        let grants = vec![Grant {
-            role,
-            scope: Scope::Network,
-        }];
+    fn region(code: &str) -> Scope {
+        Scope::Region {
+            region: code.into(),
+        }
+    }
+
+    fn caller(role: Role, scope: Scope) -> Caller {
         Caller {
             actor: Actor::System,
-            grants,
+            grants: vec![Grant { role, scope }],
             ..Caller::nobody()
         }
     }
 
     #[test]
-    fn coordinators_name_coaches_and_admins_name_anyone() {
-        assert!(may_give(&caller(Role::Admin), Role::Admin));
-        assert!(may_give(&caller(Role::Coordinator), Role::Coach));
+    fn coordinators_name_coaches_of_their_region_and_admins_name_anyone() {
+        let gives = |caller: &Caller, role, scope| may_give(caller, &Grant { role, scope });
+        assert!(gives(
+            &caller(Role::Admin, Scope::Network),
+            Role::Admin,
+            Scope::Network
+        ));
+        let coordinator = caller(Role::Coordinator, region("BE1"));
+        assert!(gives(&coordinator, Role::Coach, region("BE1")));
+        assert!(!gives(&coordinator, Role::Coach, region("BE3")));
+        assert!(!gives(&coordinator, Role::Coach, Scope::Network));
         for role in [Role::Admin, Role::Coordinator, Role::Partner, Role::Owner] {
-            assert!(!may_give(&caller(Role::Coordinator), role), "{role}");
-            assert!(!may_give(&caller(Role::Coach), role), "{role}");
+            assert!(!gives(&coordinator, role, region("BE1")), "{role}");
+            assert!(
+                !gives(&caller(Role::Coach, region("BE1")), role, region("BE1")),
+                "{role}"
+            );
         }
     }
 

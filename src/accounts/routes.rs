@@ -334,10 +334,7 @@ async fn give_grant(ctx: Ctx, id: Path<AccountId>, body: Valid<GiveGrant>) -> Re
     );
     ctx.write(move |tx| {
         let row = actions::grant(tx, id, &grant)?;
-        Reply::created(
-            &GrantOut::new(&row),
-            format!("/v1/accounts/{id}/grants/{}", row.id),
-        )
+        Reply::json(actix_web::http::StatusCode::CREATED, &GrantOut::new(&row))
     })
     .await
 }

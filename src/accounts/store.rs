@@ -370,3 +370,13 @@ pub fn address(conn: &mut Conn, id: AccountId) -> Result<Option<(String, String,
         .get_result(conn)
         .optional()?)
 }
+
+/// Forgets codes that have run out, with what was pending behind them.
+///
+/// # Errors
+/// The database's.
+pub fn forget_old(conn: &mut Conn, now: Moment) -> QueryResult<()> {
+    let week_ago = now.minus(chrono::Duration::days(7));
+    diesel::delete(codes::table.filter(codes::expires_at.lt(week_ago))).execute(conn)?;
+    Ok(())
+}

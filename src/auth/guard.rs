@@ -39,18 +39,56 @@ pub async fn guard(
 
 /// The caller of a declared route; none for the pages beside the API and for what is not there.
 async fn let_in(req: &ServiceRequest) -> Result<Option<Caller>> {
-    let (Some(app), Some(pattern)) = (req.app_data::<web::Data<App>>(), req.match_pattern()) else {
+    let Some(app) = req.app_data::<web::Data<App>>() else {
         return Ok(None);
     };
-    let Some(route) = app.routes.find(req.method(), &pattern) else {
+    // No text of ours holds a NUL, and PostgreSQL takes none.
+    if req.uri().path().contains("%00") {
+        return Err(Error::not_found());
+    }
+    let Some(route) = app.routes.find(req.method(), req.path()) else {
         return Ok(None);
     };
+    if !accepts_an_answer(req) {
+        return Err(Error::refused("not-acceptable"));
+    }
     let caller = identify(app, req).await?;
     route.policy.check(&caller)?;
     if route.versioned && !req.headers().contains_key(header::IF_MATCH) {
         return Err(Error::refused("version-needed"));
     }
     Ok(Some(caller))
+}
+
+/// Whether `Accept` leaves room for what we can answer (RFC 9110 §12.5.1).
+fn accepts_an_answer(req: &ServiceRequest) -> bool {
+    const OURS: [&str; 6] = [
+        "*/*",
+        "application/*",
+        "application/json",
+        "application/problem+json",
+        "text/*",
+        "text/csv",
+    ];
+    let Some(accept) = req
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok())
+    else {
+        return true;
+    };
+    let kind = |range: &str| {
+        range
+            .split(';')
+            .next()
+            .unwrap_or_default()
+            .trim()
+            .to_ascii_lowercase()
+    };
+    accept.trim().is_empty()
+        || accept
+            .split(',')
+            .any(|range| OURS.contains(&kind(range).as_str()))
 }
 
 async fn identify(app: &App, req: &ServiceRequest) -> Result<Caller> {

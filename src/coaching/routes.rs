@@ -1,5 +1,6 @@
 //! Assignments and updates over HTTP.
 
+use actix_web::http::StatusCode;
 use actix_web::web::Path;
 use actix_web::{HttpResponse, delete, get, post};
 use serde::{Deserialize, Serialize};
@@ -162,8 +163,10 @@ async fn assign_person(ctx: Ctx, id: Path<ProjectId>, body: Valid<AssignPerson>)
     ) = (id.into_inner(), body);
     ctx.write(move |tx| {
         let assignment = actions::assign(tx, id, account_id, role, kind, pillar)?;
-        let location = format!("/v1/projects/{id}/assignments/{}", assignment.id);
-        Reply::created(&AssignmentOut::load(tx.conn, assignment)?, location)
+        Reply::json(
+            StatusCode::CREATED,
+            &AssignmentOut::load(tx.conn, assignment)?,
+        )
     })
     .await
 }
@@ -297,8 +300,7 @@ async fn write_update(ctx: Ctx, id: Path<ProjectId>, body: Valid<WriteUpdate>) -
     };
     ctx.write(move |tx| {
         let update = actions::write_update(tx, id, &new)?;
-        let location = format!("/v1/projects/{id}/updates/{}", update.id);
-        Reply::created(&UpdateOut::load(tx.conn, update)?, location)
+        Reply::json(StatusCode::CREATED, &UpdateOut::load(tx.conn, update)?)
     })
     .await
 }

@@ -407,7 +407,7 @@ pub fn dashboard(about: About, figures: &Figures, threshold: Option<i64>) -> Das
             .collect(),
         time_in_pillar: Pillar::ALL
             .iter()
-            .map(|pillar| time_row(figures, *pillar, threshold))
+            .map(|pillar| time_row(&cells, figures, *pillar))
             .collect(),
         at_risk: RiskCounts {
             projects: cells.show("risk.projects"),
@@ -451,17 +451,18 @@ fn funnel_row(cells: &Cells, pillar: Pillar) -> FunnelRow {
     }
 }
 
-fn time_row(figures: &Figures, pillar: Pillar, threshold: Option<i64>) -> TimeRow {
+/// As many projects were in a pillar as entered it, so the one count is hidden with the other.
+fn time_row(cells: &Cells, figures: &Figures, pillar: Pillar) -> TimeRow {
     let time = figures.times.get(&pillar).copied().unwrap_or_default();
-    let few = threshold.is_some_and(|threshold| (1..=threshold).contains(&time.projects));
-    let shown = !few && time.projects > 0;
+    let hidden = cells.hides_any(&[&format!("{pillar}.entered")]);
+    let shown = !hidden && time.projects > 0;
     TimeRow {
         pillar,
-        projects: (!few).then_some(time.projects),
+        projects: (!hidden).then_some(time.projects),
         median_days: shown.then(|| tenths(time.median)),
         p90_days: shown.then(|| tenths(time.p90)),
         target_days: time.target_days,
-        suppressed: few,
+        suppressed: hidden,
     }
 }
 

@@ -95,6 +95,16 @@ pub fn try_lock_name(conn: &mut Conn, name: &str) -> QueryResult<bool> {
     }
 }
 
+/// Takes a lock named by a text until the transaction ends, after whoever holds it.
+pub fn lock_name(conn: &mut Conn, name: &str) -> QueryResult<()> {
+    if let Conn::Pg(pg) = conn {
+        diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))")
+            .bind::<diesel::sql_types::Text, _>(name)
+            .execute(pg)?;
+    }
+    Ok(())
+}
+
 /// SQL for the seconds from one moment to another.
 #[must_use]
 pub fn seconds_between(conn: &Conn, from: &str, to: &str) -> String {

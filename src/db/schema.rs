@@ -1,5 +1,4 @@
 //! The tables, as both databases have them. Written from the migrations; a test compares it with both.
-#![expect(clippy::wildcard_imports, reason = "as diesel prints it")]
 
 diesel::table! {
     use diesel::sql_types::*;

@@ -8,7 +8,7 @@ use super::idempotency;
 use super::reply::Reply;
 use super::version::Seen;
 use crate::app::{App, Tx};
-use crate::auth::Caller;
+use crate::auth::{Caller, guard};
 use crate::db::{Conn, Moment};
 use crate::error::Result;
 use crate::lang::Lang;
@@ -95,6 +95,25 @@ impl Ctx {
         F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
     {
         self.write_once(None, work).await
+    }
+
+    /// The answer that this very request had before, if it comes with a key and comes again.
+    ///
+    /// # Errors
+    /// `idempotency-key-reused` where the key stands for another request.
+    pub async fn stored_reply(&self) -> Result<Option<Reply>> {
+        let Some(request) = self.idempotency()? else {
+            return Ok(None);
+        };
+        let (app, subject, now) = (
+            self.app.clone(),
+            guard::subject(self.caller.actor),
+            self.now,
+        );
+        self.app
+            .db
+            .read(move |conn| idempotency::stored(conn, &app, &subject, &request, now))
+            .await
     }
 
     async fn write_once<F>(

@@ -3,10 +3,10 @@
 
 use diesel::prelude::*;
 
-use crate::app::Tx;
+use crate::app::{App, Tx};
 use crate::auth::guard;
 use crate::db::schema::idempotency_keys as keys;
-use crate::db::{Json, Moment, dialect};
+use crate::db::{Conn, Json, Moment, dialect};
 use crate::error::{Error, FieldError, Result};
 use crate::http::Reply;
 
@@ -63,30 +63,41 @@ pub fn once(
     if !dialect::try_lock_name(tx.conn, &format!("{subject} {}", request.key))? {
         return Err(Error::refused("idempotency-key-in-use"));
     }
-    let stored: Option<Stored> = keys::table
-        .find((&subject, &request.key))
-        .filter(keys::created_at.gt(oldest(tx.now)))
-        .select(Stored::as_select())
-        .first(tx.conn)
-        .optional()?;
-    if let Some(stored) = stored {
-        return replay(tx, request, stored);
+    if let Some(reply) = stored(tx.conn, tx.app, &subject, request, tx.now)? {
+        return Ok(reply);
     }
     let reply = work(tx)?;
     store(tx, &subject, request, &reply)?;
     Ok(reply)
 }
 
-fn replay(tx: &Tx<'_>, request: &Request, stored: Stored) -> Result<Reply> {
+/// The answer that is kept for a request, if there is one.
+///
+/// # Errors
+/// `idempotency-key-reused` where the key stands for another request.
+pub fn stored(
+    conn: &mut Conn,
+    app: &App,
+    subject: &str,
+    request: &Request,
+    now: Moment,
+) -> Result<Option<Reply>> {
+    let found: Option<Stored> = keys::table
+        .find((subject, &request.key))
+        .filter(keys::created_at.gt(oldest(now)))
+        .select(Stored::as_select())
+        .first(conn)
+        .optional()?;
+    let Some(stored) = found else { return Ok(None) };
     if stored.fingerprint != request.fingerprint {
         return Err(Error::refused("idempotency-key-reused"));
     }
     let mut reply: Reply = serde_json::from_value(stored.reply.0).map_err(anyhow::Error::from)?;
     if let Some(sealed) = stored.sealed {
-        reply.body = Some(tx.app.secrets.open(&sealed, &request.fingerprint)?);
+        reply.body = Some(app.secrets.open(&sealed, &request.fingerprint)?);
     }
     reply.replayed = true;
-    Ok(reply)
+    Ok(Some(reply))
 }
 
 fn store(tx: &mut Tx<'_>, subject: &str, request: &Request, reply: &Reply) -> Result<()> {
@@ -118,7 +129,7 @@ fn store(tx: &mut Tx<'_>, subject: &str, request: &Request, reply: &Reply) -> Re
 ///
 /// # Errors
 /// The database's.
-pub fn forget_old(conn: &mut crate::db::Conn, now: Moment) -> QueryResult<usize> {
+pub fn forget_old(conn: &mut Conn, now: Moment) -> QueryResult<usize> {
     diesel::delete(keys::table.filter(keys::created_at.le(oldest(now)))).execute(conn)
 }
 

@@ -142,8 +142,7 @@ fn log(req: &HttpRequest, method: &Method, status: StatusCode, started: Instant)
 pub async fn nothing_here(req: HttpRequest) -> HttpResponse {
     let known = req
         .app_data::<web::Data<App>>()
-        .zip(req.match_pattern())
-        .map(|(app, pattern)| app.routes.methods(&pattern).join(", "))
+        .map(|app| app.routes.methods(req.path()).join(", "))
         .filter(|methods| !methods.is_empty());
     match known {
         Some(methods) if req.method() == Method::OPTIONS => HttpResponse::NoContent()

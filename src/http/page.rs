@@ -88,7 +88,9 @@ impl Keyset {
         let after = match &paging.cursor {
             None => None,
             Some(text) => {
-                let cursor = decode(text).filter(|cursor| cursor.s == sort && cursor.f == filters);
+                let cursor = decode(text).filter(|cursor| {
+                    cursor.s == sort && cursor.f == filters && !cursor.v.contains('\0')
+                });
                 let cursor = cursor.ok_or_else(|| {
                     Error::invalid(vec![FieldError::new("/cursor", "wrong-cursor")])
                 })?;
@@ -267,6 +269,9 @@ fn csv<T: Serialize>(rows: &[T]) -> Result<String> {
     let mut writer = csv::WriterBuilder::new()
         .terminator(csv::Terminator::CRLF)
         .from_writer(Vec::new());
+    if columns.is_empty() {
+        return Ok(String::new());
+    }
     writer.write_record(&columns).map_err(anyhow::Error::from)?;
     for cells in flat {
         let record = columns.iter().map(|column| {

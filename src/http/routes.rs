@@ -1,8 +1,6 @@
 //! Every route is declared once, with its policy; that one declaration feeds the server, the guard and the
 //! OpenAPI document.
 
-use std::collections::HashMap;
-
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
@@ -111,56 +109,90 @@ fn actix_method(method: &HttpMethod) -> Method {
     }
 }
 
-/// The finished table, by path and method.
+/// The finished table, in the order in which the routes were declared.
 #[derive(Default)]
-pub struct RouteTable(HashMap<String, Vec<(Method, Rules)>>);
+pub struct RouteTable(Vec<Entry>);
+
+struct Entry {
+    method: Method,
+    path: String,
+    rules: Rules,
+}
 
 impl RouteTable {
     #[must_use]
     pub fn new(declared: &[Declared]) -> Self {
-        let mut table: HashMap<String, Vec<(Method, Rules)>> = HashMap::new();
-        for route in declared {
-            table
-                .entry(route.path.clone())
-                .or_default()
-                .push((route.method.clone(), route.rules));
-        }
-        Self(table)
+        let entry = |route: &Declared| Entry {
+            method: route.method.clone(),
+            path: route.path.clone(),
+            rules: route.rules,
+        };
+        Self(declared.iter().map(entry).collect())
     }
 
+    /// The rules of the route that the server will choose for a path: the first one declared that fits it and knows
+    /// the method. (The server's own `match_pattern` names the first that fits, whatever methods it knows.)
     #[must_use]
-    pub fn find(&self, method: &Method, pattern: &str) -> Option<Rules> {
-        let (_, rules) = self
+    pub fn find(&self, method: &Method, path: &str) -> Option<Rules> {
+        let mut fitting = self
             .0
-            .get(pattern)?
             .iter()
-            .find(|(known, _)| known == method)?;
-        Some(*rules)
+            .filter(|entry| entry.method == *method && fits(&entry.path, path));
+        fitting.next().map(|entry| entry.rules)
     }
 
     /// The methods that a path knows; empty for a path that is not there.
     #[must_use]
-    pub fn methods(&self, pattern: &str) -> Vec<&str> {
-        let mut methods: Vec<&str> = self
-            .0
-            .get(pattern)
-            .into_iter()
-            .flatten()
-            .map(|(method, _)| method.as_str())
-            .collect();
+    pub fn methods(&self, path: &str) -> Vec<&str> {
+        let fitting = self.0.iter().filter(|entry| fits(&entry.path, path));
+        let mut methods: Vec<&str> = fitting.map(|entry| entry.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
         }
         methods.sort_unstable();
+        methods.dedup();
         methods
     }
 
     /// Every route, for the tests.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Method, Rules)> {
-        self.0.iter().flat_map(|(path, methods)| {
-            methods
-                .iter()
-                .map(move |(method, rules)| (path.as_str(), method, *rules))
+        self.0
+            .iter()
+            .map(|entry| (entry.path.as_str(), &entry.method, entry.rules))
+    }
+}
+
+/// Whether a path fits a pattern, segment by segment; `{name}` stands for one segment that is not empty.
+fn fits(pattern: &str, path: &str) -> bool {
+    let mut segments = path.split('/');
+    let fit = pattern.split('/').all(|wanted| {
+        segments.next().is_some_and(|segment| {
+            if wanted.starts_with('{') {
+                !segment.is_empty()
+            } else {
+                wanted == segment
+            }
         })
+    });
+    fit && segments.next().is_none()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::fits;
+
+    #[test]
+    fn a_path_fits_segment_by_segment() {
+        for (pattern, path, expected) in [
+            ("/v1/accounts", "/v1/accounts", true),
+            ("/v1/accounts/{id}", "/v1/accounts/7", true),
+            ("/v1/accounts/{id}", "/v1/accounts/", false),
+            ("/v1/accounts/{id}", "/v1/accounts", false),
+            ("/v1/accounts/{id}", "/v1/accounts/7/grants", false),
+            ("/v1/accounts/{id}/grants", "/v1/accounts/7/grants", true),
+            ("/v1/accounts/password", "/v1/accounts/7", false),
+        ] {
+            assert_eq!(fits(pattern, path), expected, "{pattern} {path}");
+        }
     }
 }

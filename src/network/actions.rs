@@ -6,7 +6,7 @@ use super::files::{CallPart, CohortPart, Files, NetworkFile};
 use super::model::{Call, Cohort, CohortId, OrganisationId, Place, Refusal, place};
 use super::store;
 use crate::app::Tx;
-use crate::db::{Conn, Moment};
+use crate::db::{Conn, Moment, dialect};
 use crate::error::{Error, OrNotFound, Result};
 use crate::events::{self, Fact};
 use crate::http::Seen;
@@ -98,6 +98,7 @@ fn known(conn: &mut Conn, slug: &str) -> Result<OrganisationId> {
 
 /// Opens a cohort.
 pub fn create_cohort(tx: &mut Tx<'_>, part: &CohortPart) -> Result<Cohort> {
+    dialect::lock_name(tx.conn, &part.slug)?;
     if store::cohort_by_slug(tx.conn, &part.slug).is_ok() {
         return Err(Refusal::SlugTaken.into());
     }
@@ -121,6 +122,7 @@ pub fn change_cohort(
 
 /// Opens a call.
 pub fn create_call(tx: &mut Tx<'_>, part: &CallPart) -> Result<Call> {
+    dialect::lock_name(tx.conn, &part.slug)?;
     if store::call_by_slug(tx.conn, &part.slug).is_ok() {
         return Err(Refusal::SlugTaken.into());
     }

@@ -35,7 +35,7 @@ pub fn insert(
         notifications::is_read.eq(false),
         notifications::version.eq(1_i64),
         notifications::created_at.eq(event.at),
-        notifications::updated_at.eq(event.at),
+        notifications::updated_at.eq(tx.now),
     );
     let added = Each(
         diesel::insert_into(notifications::table)

@@ -54,7 +54,8 @@ pub fn refresh(tx: &mut Tx<'_>, refresh_token: &str) -> Result<Refreshed> {
     match judge(&token, successor_used, tx.now) {
         Verdict::Expired => Err(refused()),
         Verdict::Rotate => {
-            store::spend(tx, session.id)?;
+            let lost_reply = token.spent_at.is_some();
+            store::spend(tx, session.id, lost_reply)?;
             issue(tx, account.id, session.id).map(Refreshed::Pair)
         }
         Verdict::Reuse => {

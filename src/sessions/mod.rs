@@ -5,7 +5,7 @@ mod model;
 mod routes;
 mod store;
 
-pub use store::caller;
+pub use store::{caller, forget_old};
 
 use crate::app::Slice;
 

@@ -44,6 +44,8 @@ pub enum Verdict {
 #[must_use]
 pub fn judge(token: &RefreshToken, successor_used: bool, now: Moment) -> Verdict {
     match token.spent_at {
+        // A successor that was taken back when the reply that carried it seemed lost, and is used all the same.
+        Some(at) if token.expires_at <= at => Verdict::Reuse,
         Some(at) if successor_used || now.since(at) > Duration::seconds(LOST_REPLY_SECONDS) => {
             Verdict::Reuse
         }
@@ -88,6 +90,11 @@ mod tests {
         );
         assert_eq!(judge(&token(Some(10)), false, at(21)), Verdict::Reuse);
         assert_eq!(judge(&token(Some(10)), true, at(11)), Verdict::Reuse);
+        let taken_back = RefreshToken {
+            expires_at: at(10),
+            ..token(Some(10))
+        };
+        assert_eq!(judge(&taken_back, false, at(11)), Verdict::Reuse);
         assert_eq!(
             judge(&token(Some(10)), false, at(2_000)),
             Verdict::Reuse,

@@ -278,6 +278,10 @@ struct ChangePassword {
 #[utoipa::path(tag = "sessions", request_body = ChangePassword, responses((status = 204)))]
 #[put("/v1/me/password")]
 async fn change_password(ctx: Ctx, body: Valid<ChangePassword>) -> Result<Reply> {
+    // The same request again would fail the check of a password that it has changed itself.
+    if let Some(reply) = ctx.stored_reply().await? {
+        return Ok(reply);
+    }
     let (id, session) = (ctx.caller.account().or_not_found()?, ctx.caller.session);
     let account = ctx.read(move |conn, _| accounts::find(conn, id)).await?;
     let right = ctx

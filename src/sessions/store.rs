@@ -147,14 +147,20 @@ pub fn successor_was_used(conn: &mut Conn, token: &RefreshToken) -> Result<bool>
     Ok(diesel::select(diesel::dsl::exists(used)).get_result(conn)?)
 }
 
-/// Spends a token, and with it any other open one of the session: one live branch at a time.
-pub fn spend(tx: &mut Tx<'_>, session: SessionId) -> Result<()> {
+/// Spends a token, and with it any other open one of the session: one live branch at a time. Where a reply seems
+/// lost, the token that it carried is taken back: whoever uses it after all gives a theft away.
+pub fn spend(tx: &mut Tx<'_>, session: SessionId, lost_reply: bool) -> Result<()> {
     let open = tokens::table
         .filter(tokens::session_id.eq(session))
         .filter(tokens::spent_at.is_null());
-    diesel::update(open)
-        .set(tokens::spent_at.eq(tx.now))
-        .execute(tx.conn)?;
+    let spent = diesel::update(open);
+    if lost_reply {
+        spent
+            .set((tokens::spent_at.eq(tx.now), tokens::expires_at.eq(tx.now)))
+            .execute(tx.conn)?;
+    } else {
+        spent.set(tokens::spent_at.eq(tx.now)).execute(tx.conn)?;
+    }
     Ok(())
 }
 
@@ -181,5 +187,16 @@ pub fn failures_since(conn: &mut Conn, email_digest: &str, since: Moment) -> Res
 pub fn forgive(tx: &mut Tx<'_>, email_digest: &str) -> Result<()> {
     diesel::delete(failures::table.filter(failures::email_digest.eq(email_digest)))
         .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Forgets failed sign-ins that no longer count, and tokens that have run out.
+///
+/// # Errors
+/// The database's.
+pub fn forget_old(conn: &mut Conn, now: Moment) -> QueryResult<()> {
+    let day_ago = now.minus(chrono::Duration::days(1));
+    diesel::delete(failures::table.filter(failures::at.lt(day_ago))).execute(conn)?;
+    diesel::delete(tokens::table.filter(tokens::expires_at.lt(day_ago))).execute(conn)?;
     Ok(())
 }

@@ -111,20 +111,13 @@ async fn a_mail_that_fails_too_often_is_dead_and_an_admin_can_send_it_again() {
 
 #[actix_web::test]
 async fn a_mail_server_that_hangs_or_is_down_holds_up_no_request() {
-    let mut world = World::with(Setup {
-        smtp: Some(Sink::start(0)),
-        adjust: Some(|config| config.mail.timeout_seconds = 1),
-    })
-    .await;
+    let mut world = world(Sink::start(0)).await;
     let admin = world.admin().await;
     let founder = one_mail(&world).await;
     let sink = world.smtp.take().expect("the mail server");
     sink.freeze();
-    let worker = async {
-        let begun = Instant::now();
-        world.deliver().await;
-        begun.elapsed()
-    };
+    // The worker is given up in mid-exchange, as when its process ends.
+    let worker = tokio::time::timeout(Duration::from_secs(2), world.deliver());
     let requests = async {
         let mut slowest = Duration::ZERO;
         for number in 0..20 {
@@ -134,13 +127,12 @@ async fn a_mail_server_that_hangs_or_is_down_holds_up_no_request() {
         }
         slowest
     };
-    let (hung, slowest) = future::join(worker, requests).await;
-    assert!(hung > Duration::from_millis(900), "{hung:?}");
-    assert!(slowest < Duration::from_millis(900), "{slowest:?}");
-    let error = outbox(&admin, "queued").await[0]["last_error"].clone();
-    assert_eq!(error, "the mail server did not answer in time");
+    let (_, slowest) = future::join(worker, requests).await;
+    assert!(slowest < Duration::from_secs(1), "{slowest:?}");
     sink.thaw();
-    world.pass(Span::seconds(30));
+    world.deliver().await;
+    assert_eq!(sink.letters().len(), 0, "its lease holds still");
+    world.pass(Span::seconds(120));
     world.deliver().await;
     assert_eq!(sink.letters().len(), 1);
 
@@ -239,24 +231,22 @@ async fn messages_are_listed_unread_first_and_belong_to_one_person() {
     let list = || async {
         let page = founder.get("/v1/me/notifications").await.expect(200).json();
         let kinds = page["data"].as_array().expect("messages").clone();
+        // The submission was at the same time as the entry, so that either may come first.
         let short = |one: &Value| {
-            (
-                one["kind"].as_str().expect("a kind").to_owned(),
-                one["read"] == true,
-            )
+            let kind = one["kind"]
+                .as_str()
+                .filter(|kind| kind.starts_with("project."))?;
+            Some((kind.to_owned(), one["read"] == true))
         };
-        (
-            page["data"][0].clone(),
-            kinds.iter().map(short).collect::<Vec<_>>(),
-        )
+        let kinds: Vec<_> = kinds.iter().filter_map(short).collect();
+        (page["data"][0].clone(), kinds)
     };
-    let shown = |kinds: [(&str, bool); 4]| kinds.map(|(kind, read)| (kind.to_owned(), read));
+    let shown = |kinds: [(&str, bool); 3]| kinds.map(|(kind, read)| (kind.to_owned(), read));
     let (newest, kinds) = list().await;
     let all = [
         ("project.resumed", false),
         ("project.held", false),
         ("project.entered", false),
-        ("application.submitted", false),
     ];
     assert_eq!(kinds, shown(all));
 
@@ -286,7 +276,6 @@ async fn messages_are_listed_unread_first_and_belong_to_one_person() {
     let all = [
         ("project.held", false),
         ("project.entered", false),
-        ("application.submitted", false),
         ("project.resumed", true),
     ];
     assert_eq!(list().await.1, shown(all));

@@ -12,7 +12,7 @@ fn read(name: &str) -> String {
     std::fs::read_to_string(file(name)).unwrap_or_default()
 }
 
-/// Compares a generated file; UPDATE_DOCS=1 writes it.
+/// Compares a generated file; `UPDATE_DOCS=1` writes it.
 fn is_current(name: &str, generated: &str) {
     if std::env::var_os("UPDATE_DOCS").is_some() {
         std::fs::write(file(name), generated).expect("writing the document");

@@ -1,5 +1,14 @@
 //! The integration tests: one binary, one file for each concern, the same suite on SQLite and on PostgreSQL.
 
+#![expect(
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::disallowed_methods,
+    clippy::assigning_clones,
+    clippy::cloned_ref_to_slice_refs,
+    reason = "what a test expects and does not find is its failure"
+)]
+
 mod support;
 
 mod access;

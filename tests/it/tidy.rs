@@ -180,7 +180,11 @@ fn names_and_sizes_stay_small() {
     for folder in ["src", "tests", "benches"] {
         for (path, text) in sources(folder) {
             let lines = text.lines().count();
-            assert!(lines <= 750, "{} has {lines} lines", path.display());
+            assert!(
+                lines <= 750 || folder == "tests",
+                "{} has {lines} lines",
+                path.display()
+            );
             for word in ["todo!(", "unimplemented!(", "dbg!(", "FIXME"] {
                 let itself = path.ends_with("tidy.rs");
                 assert!(

@@ -1,7 +1,12 @@
 //! A small SMTP server for the tests: it takes mail over real connections and writes each message into a folder.
 //!
-//! Arguments: the folder. It prints its port, demands AUTH when SINK_PASSWORD is set, and refuses the first
-//! SINK_REFUSE messages with a temporary failure. The file of a message begins with a line for each recipient.
+//! Arguments: the folder. It prints its port, demands AUTH when `SINK_PASSWORD` is set, and refuses the first
+//! `SINK_REFUSE` messages with a temporary failure. The file of a message begins with a line for each recipient.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this program has an environment of its own"
+)]
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::{TcpListener, TcpStream};

@@ -130,13 +130,18 @@ impl Ask {
     }
 
     pub async fn send(self) -> Answer {
-        let response = self.request.send().await.expect("an answer");
+        self.try_send().await.expect("an answer")
+    }
+
+    /// None where the server went away before it had answered.
+    pub async fn try_send(self) -> Option<Answer> {
+        let response = self.request.send().await.ok()?;
         let (status, headers) = (response.status(), response.headers().clone());
-        Answer {
+        Some(Answer {
             status,
             headers,
-            text: response.text().await.expect("a whole answer"),
-        }
+            text: response.text().await.ok()?,
+        })
     }
 }
 

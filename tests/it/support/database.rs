@@ -1,16 +1,17 @@
 //! A database for each test: a copy of one that is migrated and has the Belgian network loaded.
 //!
-//! Without TEST_DATABASE_URL it is a SQLite file; with it, a database of that PostgreSQL server.
+//! Without `TEST_DATABASE_URL` it is a SQLite file; with it, a database of that PostgreSQL server.
 
 use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use colonnade::auth::Caller;
 use colonnade::config::Config;
+use colonnade::db::connection::Purpose;
 use colonnade::db::{Place, migrate};
 use colonnade::network::{self, files::Files};
 use diesel::connection::SimpleConnection;
-use diesel::{Connection, PgConnection, RunQueryDsl, SqliteConnection};
+use diesel::{Connection, PgConnection};
 
 /// Where the PostgreSQL server is, if the suite runs on one. It ends in a slash.
 pub fn server() -> Option<String> {
@@ -67,42 +68,17 @@ impl Database {
     }
 }
 
-#[derive(diesel::QueryableByName)]
-struct Line {
-    #[diesel(sql_type = diesel::sql_types::Text)]
-    line: String,
-}
-
 impl Database {
-    /// What a query finds; it has one column of text, named `line`.
-    pub fn lines(&self, query: &str) -> Vec<String> {
-        let query = diesel::sql_query(query);
-        let lines: Vec<Line> = match self.url.strip_prefix("sqlite:") {
-            Some(path) => {
-                let mut conn = SqliteConnection::establish(path).expect("the database");
-                query.load(&mut conn).expect("an answer")
-            }
-            None => {
-                let mut conn = PgConnection::establish(&self.url).expect("the database");
-                query.load(&mut conn).expect("an answer")
-            }
-        };
-        lines.into_iter().map(|one| one.line).collect()
+    /// The texts that a query gives as `t`.
+    pub fn texts(&self, query: &str) -> Vec<String> {
+        super::sql::texts(&self.url, query)
     }
 
     /// Does behind the server's back what no route does.
     pub fn execute(&self, statement: &str) {
-        match self.url.strip_prefix("sqlite:") {
-            Some(path) => {
-                let mut conn = SqliteConnection::establish(path).expect("the database");
-                conn.batch_execute(&format!("PRAGMA busy_timeout = 5000; {statement}"))
-            }
-            None => {
-                let mut conn = PgConnection::establish(&self.url).expect("the database");
-                conn.batch_execute(statement)
-            }
-        }
-        .expect("a change");
+        let place = Place::parse(&self.url).expect("a URL");
+        let mut conn = place.connect(Purpose::Write).expect("a connection");
+        conn.batch_execute(statement).expect("a change");
     }
 }
 

@@ -15,7 +15,6 @@ pub struct Letter {
     pub html: String,
     pub message_id: String,
     pub language: String,
-    pub raw: String,
 }
 
 impl Letter {
@@ -70,7 +69,6 @@ fn parse(raw: &str) -> Letter {
         html: mail.body_html(0).unwrap_or_default().into_owned(),
         message_id: mail.message_id().unwrap_or_default().to_owned(),
         language: header("Content-Language"),
-        raw: message.to_owned(),
     }
 }
 

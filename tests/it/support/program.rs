@@ -4,11 +4,15 @@ use std::io::Write;
 use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::RecvTimeoutError;
 use std::time::{Duration, Instant};
 
 use super::mailbox::Sink;
 
 pub const SECRET: &str = "a secret for tests, a secret for tests";
+
+/// How long a command may take; one that does not end is ended, and has failed.
+const LONGEST: Duration = Duration::from_secs(60);
 
 /// Environment variables for one start of the program.
 pub type Environment = Vec<(&'static str, String)>;
@@ -66,11 +70,20 @@ pub fn run(environment: &Environment, arguments: &[&str], input: &str) -> Ended 
     // A command that asks for nothing may have ended before it is told anything.
     let _ = stdin.write_all(input.as_bytes());
     drop(stdin);
+    let (done, ended) = std::sync::mpsc::channel::<()>();
+    let process = child.id().to_string();
+    let watch = std::thread::spawn(move || {
+        if ended.recv_timeout(LONGEST) == Err(RecvTimeoutError::Timeout) {
+            let _ = Command::new("kill").args(["-KILL", &process]).status();
+        }
+    });
     let Output {
         status,
         stdout,
         stderr,
     } = child.wait_with_output().expect("its end");
+    drop(done);
+    watch.join().expect("the watch");
     Ended {
         success: status.success(),
         out: String::from_utf8(stdout).expect("text"),
