@@ -12,7 +12,7 @@ use super::mailbox::Sink;
 pub const SECRET: &str = "a secret for tests, a secret for tests";
 
 /// How long a command may take; one that does not end is ended, and has failed.
-const LONGEST: Duration = Duration::from_secs(60);
+const LONGEST: Duration = Duration::from_mins(1);
 
 /// Environment variables for one start of the program.
 pub type Environment = Vec<(&'static str, String)>;
