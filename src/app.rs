@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::auth::callers::Callers;
 use crate::auth::guard::Credentials;
 use crate::auth::passwords::Passwords;
 use crate::auth::secrets::Secrets;
@@ -16,6 +17,7 @@ use crate::config::Config;
 use crate::db::{Conn, Db, Moment, Sizes};
 use crate::error::Result;
 use crate::http::Routes;
+use crate::http::kept::Kept;
 use crate::http::routes::RouteTable;
 use crate::jobs::Job;
 use crate::mail::{Mailer, Recipient};
@@ -76,9 +78,11 @@ pub struct App {
     pub chance: Arc<dyn Chance>,
     pub secrets: Secrets,
     pub tokens: Tokens,
+    pub callers: Callers,
     pub passwords: Passwords,
     pub mailer: Mailer,
     pub shapes: Shapes,
+    pub kept: Kept,
     pub routes: RouteTable,
     pub openapi: Arc<str>,
     /// Rung after each write, so that the worker looks for work at once.
@@ -133,10 +137,12 @@ impl App {
         Ok(Self {
             db: Db::start(place, sizes),
             tokens: Tokens::new(&secrets, config.auth.access_minutes),
+            callers: Callers::default(),
             secrets,
             passwords: Passwords::new(config.auth.hashers)?,
             mailer: Mailer::new(&config.mail)?,
             shapes: Shapes::default(),
+            kept: Kept::default(),
             routes: table,
             openapi: crate::http::openapi::json()?.into(),
             bell: Notify::new(),

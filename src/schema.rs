@@ -75,11 +75,8 @@ impl Shape {
         let mut errors = Vec::new();
         if let Value::Object(fields) = value {
             for (name, field) in fields {
-                let format = self
-                    .schema
-                    .pointer(&format!("/properties/{}/format", escape(name)))
-                    .and_then(Value::as_str);
-                if format != Some("password") {
+                let format = property(&self.schema, name).and_then(|own| own.get("format"));
+                if format.and_then(Value::as_str) != Some("password") {
                     tidy(field, &format!("/{}", escape(name)), &mut errors);
                 }
             }
@@ -105,6 +102,7 @@ impl Shape {
 
 fn tidy(value: &mut Value, pointer: &str, errors: &mut Vec<FieldError>) {
     match value {
+        Value::String(text) if is_tidy(text) => {}
         Value::String(text) => {
             let tidied: String = text.replace("\r\n", "\n").trim().nfc().collect();
             if tidied
@@ -132,13 +130,22 @@ fn tidy(value: &mut Value, pointer: &str, errors: &mut Vec<FieldError>) {
     }
 }
 
+/// True for most texts: ASCII is its own normal form.
+fn is_tidy(text: &str) -> bool {
+    let plain = |byte: &u8| matches!(byte, b' '..=b'~');
+    text.as_bytes().iter().all(plain) && !text.starts_with(' ') && !text.ends_with(' ')
+}
+
+fn property<'a>(schema: &'a Value, name: &str) -> Option<&'a Value> {
+    schema.get("properties")?.get(name)
+}
+
 fn coerce(value: &mut Value, schema: &Value, root: &Value) {
     let schema = resolve(schema, root);
     match value {
         Value::Object(fields) => {
             for (name, field) in fields {
-                let own = schema.pointer(&format!("/properties/{}", escape(name)));
-                coerce(field, own.unwrap_or(&Value::Null), root);
+                coerce(field, property(schema, name).unwrap_or(&Value::Null), root);
             }
         }
         Value::String(text) => {

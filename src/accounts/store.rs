@@ -11,6 +11,7 @@ use crate::db::{Conn, Json, Moment, MultiBackend};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
 use crate::lang::Lang;
+use crate::native;
 
 type Boxed<'a> = accounts::BoxedQuery<'a, MultiBackend>;
 
@@ -90,11 +91,8 @@ pub fn list(
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: AccountId) -> Result<Account> {
-    accounts::table
-        .find(id)
-        .select(Account::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let one = accounts::table.find(id);
+    native!(conn, |c| one.select(Account::as_select()).get_result(c)).or_not_found()
 }
 
 pub fn find_by_email(conn: &mut Conn, email: &str) -> Result<Option<Account>> {
@@ -274,10 +272,10 @@ pub fn grant_rows(conn: &mut Conn, account: AccountId, now: Moment) -> Result<Ve
         .filter(grants::account_id.eq(account))
         .filter(grants::valid_from.le(now))
         .filter(grants::valid_to.is_null().or(grants::valid_to.gt(now)));
-    Ok(valid
-        .order((grants::created_at, grants::id))
+    let ordered = valid.order((grants::created_at, grants::id));
+    Ok(native!(conn, |c| ordered
         .select(GrantRow::as_select())
-        .load(conn)?)
+        .load(c))?)
 }
 
 /// The rights an account has at a moment.
@@ -303,20 +301,25 @@ pub fn people_with_role(
     now: Moment,
 ) -> Result<Vec<AccountId>> {
     let (kind, region, id) = columns(scope);
-    let mut holders = active_holders(now)
+    let holders = active_holders(now)
         .filter(grants::role.eq(role))
-        .filter(grants::scope_kind.eq(kind));
-    if let Some(region) = region {
-        holders = holders.filter(grants::region.eq(region));
-    }
-    if let Some(id) = id {
-        holders = holders.filter(grants::scope_id.eq(GrantId(id)));
-    }
-    Ok(holders
+        .filter(grants::scope_kind.eq(kind))
         .select(grants::account_id)
         .order(grants::account_id)
-        .distinct()
-        .load(conn)?)
+        .distinct();
+    // Three statements rather than one that is put together, so that each stays prepared.
+    let found = match (region, id) {
+        (Some(region), _) => {
+            let there = holders.filter(grants::region.eq(region));
+            native!(conn, |c| there.load(c))
+        }
+        (None, Some(id)) => {
+            let there = holders.filter(grants::scope_id.eq(GrantId(id)));
+            native!(conn, |c| there.load(c))
+        }
+        (None, None) => native!(conn, |c| holders.load(c)),
+    };
+    Ok(found?)
 }
 
 /// The team of a project.
@@ -328,10 +331,10 @@ pub fn people_of_project(
     let team = active_holders(now)
         .filter(grants::scope_kind.eq(ScopeKind::Project))
         .filter(grants::scope_id.eq(GrantId(project)));
-    Ok(team
+    let ordered = team
         .select((grants::account_id, grants::role))
-        .order(grants::account_id)
-        .load(conn)?)
+        .order(grants::account_id);
+    Ok(native!(conn, |c| ordered.load(c))?)
 }
 
 /// The people who speak for an organisation.
@@ -348,7 +351,9 @@ pub fn people_of_organisation(
     )
 }
 
-fn active_holders<'a>(now: Moment) -> grants::BoxedQuery<'a, MultiBackend> {
+/// Grants that hold now, of accounts that can be used.
+#[diesel::dsl::auto_type(no_type_alias)]
+fn active_holders(now: Moment) -> _ {
     let active = accounts::table
         .filter(accounts::disabled_at.is_null())
         .filter(accounts::verified_at.is_not_null())
@@ -357,7 +362,6 @@ fn active_holders<'a>(now: Moment) -> grants::BoxedQuery<'a, MultiBackend> {
         .filter(grants::valid_from.le(now))
         .filter(grants::valid_to.is_null().or(grants::valid_to.gt(now)))
         .filter(grants::account_id.eq_any(active))
-        .into_boxed()
 }
 
 /// Where mail to an account goes, whatever its state: the mail that proves a mailbox goes to one not proven yet.
@@ -365,10 +369,8 @@ pub fn address(conn: &mut Conn, id: AccountId) -> Result<Option<(String, String,
     let open = accounts::table
         .find(id)
         .filter(accounts::disabled_at.is_null());
-    Ok(open
-        .select((accounts::email, accounts::name, accounts::language))
-        .get_result(conn)
-        .optional()?)
+    let address = open.select((accounts::email, accounts::name, accounts::language));
+    Ok(native!(conn, |c| address.get_result(c)).optional()?)
 }
 
 /// Forgets codes that have run out, with what was pending behind them.

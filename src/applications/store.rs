@@ -11,6 +11,7 @@ use crate::db::schema::{applications, calls, projects};
 use crate::db::{Conn, Json, Moment, MultiBackend, dialect};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
+use crate::native;
 use crate::network::{Call, CallId, CohortId, ProgrammeId, Sector};
 use crate::projects::{self as project_door, Project, ProjectId};
 
@@ -86,11 +87,8 @@ pub fn one(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Applic
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: ApplicationId) -> Result<Application> {
-    applications::table
-        .find(id)
-        .select(Application::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let one = applications::table.find(id);
+    native!(conn, |c| one.select(Application::as_select()).get_result(c)).or_not_found()
 }
 
 /// Takes the application's lock until the transaction ends, then finds it in the caller's scope.
@@ -163,7 +161,8 @@ pub fn has_applied(conn: &mut Conn, project: ProjectId, call: CallId) -> Result<
         .filter(applications::project_id.eq(project))
         .filter(applications::call_id.eq(call))
         .filter(applications::state.ne(ApplicationState::Withdrawn));
-    Ok(diesel::select(diesel::dsl::exists(standing)).get_result(conn)?)
+    let exists = diesel::select(diesel::dsl::exists(standing));
+    Ok(native!(conn, |c| exists.get_result(c))?)
 }
 
 pub fn insert(
@@ -174,20 +173,19 @@ pub fn insert(
 ) -> Result<Application> {
     let (id, now): (ApplicationId, Moment) = (tx.new_id(), tx.now);
     project_door::insert_with_reference(tx, 'A', |conn, reference| {
-        diesel::insert_into(applications::table)
-            .values((
-                applications::id.eq(id),
-                applications::reference.eq(reference),
-                applications::project_id.eq(project.id),
-                applications::call_id.eq(call.id),
-                applications::state.eq(ApplicationState::Draft),
-                applications::answers.eq(answers),
-                applications::region.eq(&project.region),
-                applications::version.eq(1_i64),
-                applications::created_at.eq(now),
-                applications::updated_at.eq(now),
-            ))
-            .execute(conn)
+        let row = diesel::insert_into(applications::table).values((
+            applications::id.eq(id),
+            applications::reference.eq(reference),
+            applications::project_id.eq(project.id),
+            applications::call_id.eq(call.id),
+            applications::state.eq(ApplicationState::Draft),
+            applications::answers.eq(answers),
+            applications::region.eq(&project.region),
+            applications::version.eq(1_i64),
+            applications::created_at.eq(now),
+            applications::updated_at.eq(now),
+        ));
+        native!(conn, |c| row.execute(c))
     })?;
     find(tx.conn, id)
 }

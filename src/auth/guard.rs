@@ -1,5 +1,7 @@
 //! In front of every route: finds its policy, finds out who is asking, and lets in or turns away.
 
+use std::sync::Arc;
+
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
@@ -9,6 +11,7 @@ use actix_web::{HttpMessage, HttpResponse, web};
 use super::tokens::{Access, Bad};
 use super::{Actor, Caller};
 use crate::app::App;
+use crate::db::Moment;
 use crate::error::{Error, Result};
 
 /// What a caller shows of themselves.
@@ -38,7 +41,7 @@ pub async fn guard(
 }
 
 /// The caller of a declared route; none for the pages beside the API and for what is not there.
-async fn let_in(req: &ServiceRequest) -> Result<Option<Caller>> {
+async fn let_in(req: &ServiceRequest) -> Result<Option<Arc<Caller>>> {
     let Some(app) = req.app_data::<web::Data<App>>() else {
         return Ok(None);
     };
@@ -46,9 +49,10 @@ async fn let_in(req: &ServiceRequest) -> Result<Option<Caller>> {
     if req.uri().path().contains("%00") {
         return Err(Error::not_found());
     }
-    let Some(route) = app.routes.find(req.method(), req.path()) else {
+    let Some((route, pattern)) = app.routes.find(req.method(), req.path()) else {
         return Ok(None);
     };
+    req.extensions_mut().insert(pattern);
     if !accepts_an_answer(req) {
         return Err(Error::refused("not-acceptable"));
     }
@@ -91,9 +95,9 @@ fn accepts_an_answer(req: &ServiceRequest) -> bool {
             .any(|range| OURS.contains(&kind(range).as_str()))
 }
 
-async fn identify(app: &App, req: &ServiceRequest) -> Result<Caller> {
+async fn identify(app: &App, req: &ServiceRequest) -> Result<Arc<Caller>> {
     let Some(value) = req.headers().get(header::AUTHORIZATION) else {
-        return Ok(Caller::nobody());
+        return Ok(Arc::new(Caller::nobody()));
     };
     let token = value
         .to_str()
@@ -102,21 +106,37 @@ async fn identify(app: &App, req: &ServiceRequest) -> Result<Caller> {
         .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
         .map(|(_, token)| token.trim())
         .ok_or_else(|| Error::refused("token-not-accepted"))?;
-    let now = app.clock.now();
-    let credentials = if token.starts_with("col_") {
-        Credentials::ApiKey(super::secrets::sha256(token.as_bytes()))
-    } else {
-        Credentials::Access(app.tokens.read(token, now).map_err(|bad| match bad {
-            Bad::Expired => Error::refused("token-expired"),
-            Bad::Forged => Error::refused("token-not-accepted"),
-        })?)
-    };
+    // Both before the caller is looked for, so that what is kept is never newer than they say.
+    let (now, epoch) = (app.clock.now(), app.db.epoch());
+    if let Some(caller) = epoch.and_then(|epoch| app.callers.get(token, epoch, now)) {
+        return Ok(caller);
+    }
+    let (credentials, expiry) = credentials(app, token, now)?;
     let find = app.identify;
-    let caller = app
+    let found = app
         .db
-        .read(move |conn| find(conn, &credentials, now))
+        .look_up(move |conn| find(conn, &credentials, now))
         .await?;
-    caller.ok_or_else(|| Error::refused("token-not-accepted"))
+    let caller = found
+        .map(Arc::new)
+        .ok_or_else(|| Error::refused("token-not-accepted"))?;
+    if let Some(epoch) = epoch {
+        app.callers.keep(token, &caller, epoch, now, expiry);
+    }
+    Ok(caller)
+}
+
+/// What a token or key proves by itself, and when it stops doing so if it says that itself.
+fn credentials(app: &App, token: &str, now: Moment) -> Result<(Credentials, Option<Moment>)> {
+    if token.starts_with("col_") {
+        let digest = super::secrets::sha256(token.as_bytes());
+        return Ok((Credentials::ApiKey(digest), None));
+    }
+    let read = app.tokens.read(token, now).map_err(|bad| match bad {
+        Bad::Expired => Error::refused("token-expired"),
+        Bad::Forged => Error::refused("token-not-accepted"),
+    })?;
+    Ok((Credentials::Access(read.0), Some(read.1)))
 }
 
 /// True for methods that change something.

@@ -1,5 +1,6 @@
 //! Who is asking and what they may do: callers, grants, policies, tokens, passwords. Knows no slice.
 
+pub mod callers;
 pub mod guard;
 pub mod passwords;
 pub mod policy;

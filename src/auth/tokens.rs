@@ -1,5 +1,6 @@
 //! Access tokens: short-lived JWTs with one algorithm, one type and every claim required (RFC 8725, RFC 9068).
 
+use chrono::DateTime;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -90,25 +91,33 @@ impl Tokens {
         Ok(jsonwebtoken::encode(&header, &claims, &self.encoding)?)
     }
 
+    /// What a token says, and the moment from which it is worth nothing.
+    ///
     /// # Errors
     /// `Expired` for a token that was ours, `Forged` for everything else.
-    pub fn read(&self, token: &str, now: Moment) -> Result<Access, Bad> {
+    pub fn read(&self, token: &str, now: Moment) -> Result<(Access, Moment), Bad> {
         if token.len() > LONGEST {
             return Err(Bad::Forged);
         }
         let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
             .map_err(|_| Bad::Forged)?;
-        let now = now.utc().timestamp();
-        if data.header.typ.as_deref() != Some(KIND) || data.claims.iat > now + LEEWAY {
-            return Err(Bad::Forged);
-        }
-        if data.claims.exp + LEEWAY <= now {
+        let Claims {
+            sub, sid, iat, exp, ..
+        } = data.claims;
+        let end = exp
+            .checked_add(LEEWAY)
+            .and_then(|end| DateTime::from_timestamp(end, 0));
+        let ours = data.header.typ.as_deref() == Some(KIND)
+            && iat <= now.utc().timestamp().saturating_add(LEEWAY);
+        let end = end.filter(|_| ours).map(Moment::new).ok_or(Bad::Forged)?;
+        if end <= now {
             return Err(Bad::Expired);
         }
-        Ok(Access {
-            account: AccountId(data.claims.sub),
-            session: SessionId(data.claims.sid),
-        })
+        let access = Access {
+            account: AccountId(sub),
+            session: SessionId(sid),
+        };
+        Ok((access, end))
     }
 }
 
@@ -130,10 +139,11 @@ mod tests {
         let token = tokens
             .issue(access, Uuid::from_u128(3), moment(1_000))
             .unwrap();
-        assert_eq!(tokens.read(&token, moment(1_000)), Ok(access));
+        let end = moment(1_000 + 900 + LEEWAY);
+        assert_eq!(tokens.read(&token, moment(1_000)), Ok((access, end)));
         assert_eq!(
             tokens.read(&token, moment(1_000 + 900 + LEEWAY - 1)),
-            Ok(access)
+            Ok((access, end))
         );
         assert_eq!(
             tokens.read(&token, moment(1_000 + 900 + LEEWAY)),

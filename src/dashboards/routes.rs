@@ -67,32 +67,31 @@ fn view(caller: &Caller, cohort: Option<&network::Cohort>, region: Option<&str>)
 
 async fn show(ctx: &Ctx, cohort: Option<CohortId>, region: Option<String>) -> Result<Reply> {
     let (now, settings) = (ctx.now, ctx.app.config.network.clone());
-    let out: Dashboard = ctx
-        .read(move |conn: &mut Conn, caller| {
-            let cohort = cohort.map(|id| network::cohort(conn, id)).transpose()?;
-            if let Some(code) = &region {
-                network::region_names(conn, code)?;
-            }
-            let view = view(caller, cohort.as_ref(), region.as_deref())?;
-            let scope = Scope {
-                cohort: cohort.as_ref().map(|cohort| cohort.id.0),
-                regions: view.regions.clone(),
-            };
-            let figures = store::figures(conn, &scope, now, settings.quiet_days)?;
-            let about = About {
-                cohort_id: scope.cohort,
-                region,
-                regions: view.regions,
-                on: now.day(),
-            };
-            Ok(dashboard(
-                about,
-                &figures,
-                view.as_partner.then_some(settings.small_cell_threshold),
-            ))
-        })
-        .await?;
-    Ok(Reply::ok(&out)?.tagged_by_content())
+    ctx.kept(move |conn: &mut Conn, caller| {
+        let cohort = cohort.map(|id| network::cohort(conn, id)).transpose()?;
+        if let Some(code) = &region {
+            network::region_names(conn, code)?;
+        }
+        let view = view(caller, cohort.as_ref(), region.as_deref())?;
+        let scope = Scope {
+            cohort: cohort.as_ref().map(|cohort| cohort.id.0),
+            regions: view.regions.clone(),
+        };
+        let figures = store::figures(conn, &scope, now, settings.quiet_days)?;
+        let about = About {
+            cohort_id: scope.cohort,
+            region,
+            regions: view.regions,
+            on: now.day(),
+        };
+        let out: Dashboard = dashboard(
+            about,
+            &figures,
+            view.as_partner.then_some(settings.small_cell_threshold),
+        );
+        Ok(Reply::ok(&out)?.tagged_by_content())
+    })
+    .await
 }
 
 /// The figures of a cohort. Who works in some regions only sees the part that lies there.

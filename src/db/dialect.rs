@@ -30,6 +30,29 @@ impl<Q: Query> Query for Each<Q> {
 }
 impl<Q> diesel::RunQueryDsl<Conn> for Each<Q> {}
 
+/// Runs a query on the connection of the database at hand. Through the one connection type diesel writes the text of a
+/// query three times for each run; this way it is not written at all once the statement is prepared. For queries that
+/// run with every request and have the same text each time.
+#[macro_export]
+macro_rules! native {
+    ($conn:expr, |$native:ident| $query:expr) => {
+        match $conn {
+            $crate::db::Conn::Sqlite($native) => $query,
+            $crate::db::Conn::Pg($native) => $query,
+        }
+    };
+}
+
+/// Changes rows by an UPDATE, or an INSERT that gives way to a row which is there, with its statement kept prepared. The
+/// column, a bigint, is only what diesel wants to see come back. Says how many rows there were.
+#[macro_export]
+macro_rules! native_change {
+    ($conn:expr, $change:expr, $column:expr) => {{
+        let change = $crate::db::dialect::Cached($change.returning($column));
+        $crate::native!($conn, |c| change.load::<i64>(c)).map(|rows| rows.len())
+    }};
+}
+
 /// Keeps the prepared statement of a query that diesel would compile anew each time (UPDATE … RETURNING).
 /// It is keyed by its SQL text, so it is always the right one.
 pub struct Cached<Q>(pub Q);
@@ -103,6 +126,32 @@ pub fn lock_name(conn: &mut Conn, name: &str) -> QueryResult<()> {
             .execute(pg)?;
     }
     Ok(())
+}
+
+#[derive(QueryableByName)]
+struct DataVersion {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    data_version: i64,
+}
+
+/// SQLite: a number that is another one once any other connection, of any process, has committed a change.
+pub fn data_version(conn: &mut SqliteConnection) -> QueryResult<i64> {
+    Cached(diesel::sql_query("PRAGMA data_version"))
+        .get_result::<DataVersion>(conn)
+        .map(|row| row.data_version)
+}
+
+#[derive(QueryableByName)]
+struct Snapshot {
+    #[diesel(sql_type = diesel::sql_types::Text)]
+    snapshot: String,
+}
+
+/// PostgreSQL: which transactions are visible. Where that is the same, the data is the same.
+pub fn snapshot(conn: &mut Conn) -> QueryResult<String> {
+    diesel::sql_query("SELECT pg_current_snapshot()::text AS snapshot")
+        .get_result::<Snapshot>(conn)
+        .map(|row| row.snapshot)
 }
 
 /// SQL for the seconds from one moment to another.

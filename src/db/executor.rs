@@ -3,9 +3,10 @@
 //! SQLite has readers and exactly one writer, which commits all the work that waits as one group: each job in
 //! its own savepoint, answered only after the commit is durable. PostgreSQL has one thread per connection.
 
+use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, TrySendError, bounded};
@@ -38,6 +39,27 @@ pub struct Db {
     reads: Sender<ReadJob>,
     writes: Sender<WriteJob>,
     busy: Arc<AtomicUsize>,
+    epoch: Arc<AtomicU64>,
+}
+
+thread_local! {
+    /// This thread's own connection to a SQLite file.
+    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+}
+
+/// What the data is like at a moment: two equal stamps of one `Db` stand for the same data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stamp {
+    /// On SQLite, `Db::epoch`.
+    Epoch(u64),
+    /// On PostgreSQL, which transactions a snapshot sees.
+    Snapshot(String),
+}
+
+struct Here {
+    line: Line,
+    /// SQLite's `data_version` as this connection saw it last.
+    version: Option<i64>,
 }
 
 struct Queued<J> {
@@ -137,6 +159,7 @@ impl Db {
         let (writes, write_jobs) = bounded(sizes.queue);
         let place = Arc::new(place);
         let busy = Arc::new(AtomicUsize::new(0));
+        let epoch = Arc::new(AtomicU64::new(0));
         let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
             let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
             if let Err(error) = started {
@@ -147,18 +170,18 @@ impl Db {
             let home = place.clone();
             spawn(
                 "db-writer",
-                Box::new(move || write_in_groups(&home, &write_jobs)),
+                Box::new(move || write_in_groups(home, &write_jobs)),
             );
             for _ in 0..sizes.readers.max(1) {
                 let (home, jobs) = (place.clone(), read_jobs.clone());
-                spawn("db-reader", Box::new(move || read_only(&home, &jobs)));
+                spawn("db-reader", Box::new(move || read_only(home, &jobs)));
             }
         } else {
             for _ in 0..sizes.pg_connections.max(2) {
                 let (home, reads, writes) = (place.clone(), read_jobs.clone(), write_jobs.clone());
                 spawn(
                     "db-pg",
-                    Box::new(move || read_and_write(&home, &reads, &writes)),
+                    Box::new(move || read_and_write(home, &reads, &writes)),
                 );
             }
         }
@@ -167,7 +190,32 @@ impl Db {
             reads,
             writes,
             busy,
+            epoch,
         }
+    }
+
+    /// On SQLite, a number that is another one whenever anybody, in this process or another, has changed the data since
+    /// it was asked for. PostgreSQL has nothing that cheap.
+    #[must_use]
+    pub fn epoch(&self) -> Option<u64> {
+        if !self.place.is_sqlite() {
+            return None;
+        }
+        HERE.with_borrow_mut(|here| {
+            let here = here_of(&self.place, here);
+            if here.line.conn.is_none() {
+                here.version = None;
+            }
+            let Conn::Sqlite(conn) = here.line.open().ok()? else {
+                return None;
+            };
+            let version = dialect::data_version(conn).ok();
+            if version.is_none() || version != here.version {
+                here.version = version;
+                self.epoch.fetch_add(1, Ordering::AcqRel);
+            }
+            Some(self.epoch.load(Ordering::Acquire))
+        })
     }
 
     #[must_use]
@@ -179,6 +227,20 @@ impl Db {
     #[must_use]
     pub fn depth(&self) -> usize {
         self.busy.load(Ordering::Relaxed)
+    }
+
+    /// What the data is like now.
+    ///
+    /// # Errors
+    /// That the database is busy or gone.
+    pub async fn stamp(&self) -> Result<Stamp> {
+        match self.epoch() {
+            Some(epoch) => Ok(Stamp::Epoch(epoch)),
+            None => {
+                self.read(|conn| Ok(Stamp::Snapshot(dialect::snapshot(conn)?)))
+                    .await
+            }
+        }
     }
 
     /// Runs work that only reads.
@@ -201,6 +263,23 @@ impl Db {
             failed
         });
         self.send(&self.reads, job, answer).await
+    }
+
+    /// Runs work that finds a few rows by their keys. On SQLite that takes less than handing it to another thread, so
+    /// it runs here; whatever may take longer is for `read`.
+    ///
+    /// # Errors
+    /// What the work says, or that the database is busy or gone.
+    pub async fn look_up<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
+    {
+        if self.place.is_sqlite() {
+            HERE.with_borrow_mut(|here| look_up_here(here_of(&self.place, here), work))
+        } else {
+            self.read(work).await
+        }
     }
 
     /// Runs work that writes, all of it in one transaction, and answers once that is durable.
@@ -243,16 +322,38 @@ impl Db {
     }
 }
 
+/// This thread's connection to a place; the one to another place, as tests have it, is let go.
+fn here_of<'a>(place: &Arc<Place>, here: &'a mut Option<Here>) -> &'a mut Here {
+    let mine = here
+        .take()
+        .filter(|here| Arc::ptr_eq(&here.line.place, place));
+    here.insert(mine.unwrap_or_else(|| Here {
+        line: Line::new(place.clone(), Purpose::Read),
+        version: None,
+    }))
+}
+
+fn look_up_here<T>(here: &mut Here, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
+    let line = &mut here.line;
+    let conn = line.open()?;
+    let result = catch_unwind(AssertUnwindSafe(|| work(conn)))
+        .unwrap_or_else(|_| Err(Error::Broken(anyhow::anyhow!("a read panicked"))));
+    if result.as_ref().is_err_and(Error::is_a_database_failure) {
+        line.check();
+    }
+    result
+}
+
 /// A connection that is opened when it is first needed and again after it broke.
-struct Line<'a> {
-    place: &'a Place,
+struct Line {
+    place: Arc<Place>,
     purpose: Purpose,
     conn: Option<Conn>,
     tried: Option<Instant>,
 }
 
-impl<'a> Line<'a> {
-    fn new(place: &'a Place, purpose: Purpose) -> Self {
+impl Line {
+    fn new(place: Arc<Place>, purpose: Purpose) -> Self {
         let mut line = Self {
             place,
             purpose,
@@ -304,14 +405,14 @@ fn is_broken(conn: &mut Conn) -> bool {
         || conn.batch_execute("SELECT 1").is_err()
 }
 
-fn read_only(place: &Place, jobs: &Receiver<ReadJob>) {
+fn read_only(place: Arc<Place>, jobs: &Receiver<ReadJob>) {
     let mut line = Line::new(place, Purpose::Read);
     while let Ok(job) = jobs.recv() {
         read_one(&mut line, job);
     }
 }
 
-fn read_one(line: &mut Line<'_>, Queued { since, job }: ReadJob) {
+fn read_one(line: &mut Line, Queued { since, job }: ReadJob) {
     if since.elapsed() > PATIENCE {
         job(Err(Error::busy()));
     } else if job(line.open()) {
@@ -320,7 +421,7 @@ fn read_one(line: &mut Line<'_>, Queued { since, job }: ReadJob) {
 }
 
 /// SQLite's writer. A group forms by itself while the commit before it waits for the disk.
-fn write_in_groups(place: &Place, jobs: &Receiver<WriteJob>) {
+fn write_in_groups(place: Arc<Place>, jobs: &Receiver<WriteJob>) {
     let mut line = Line::new(place, Purpose::Write);
     let mut group: Vec<Box<dyn Write>> = Vec::with_capacity(GROUP);
     while let Ok(first) = jobs.recv() {
@@ -340,7 +441,7 @@ fn write_in_groups(place: &Place, jobs: &Receiver<WriteJob>) {
 }
 
 fn write_group(
-    line: &mut Line<'_>,
+    line: &mut Line,
     jobs: &Receiver<WriteJob>,
     first: WriteJob,
     group: &mut Vec<Box<dyn Write>>,
@@ -368,7 +469,7 @@ fn write_group(
 }
 
 /// A PostgreSQL thread: one connection for reads and writes alike.
-fn read_and_write(place: &Place, reads: &Receiver<ReadJob>, writes: &Receiver<WriteJob>) {
+fn read_and_write(place: Arc<Place>, reads: &Receiver<ReadJob>, writes: &Receiver<WriteJob>) {
     let mut line = Line::new(place, Purpose::Write);
     loop {
         crossbeam_channel::select! {
@@ -384,7 +485,7 @@ fn read_and_write(place: &Place, reads: &Receiver<ReadJob>, writes: &Receiver<Wr
     }
 }
 
-fn write_one(line: &mut Line<'_>, Queued { since, mut job }: WriteJob) {
+fn write_one(line: &mut Line, Queued { since, mut job }: WriteJob) {
     if since.elapsed() > PATIENCE {
         return job.settle(Err(Error::busy()));
     }

@@ -8,7 +8,7 @@ pub mod schema;
 pub mod sql;
 
 pub use connection::{AnyConnection as Conn, MultiBackend, MultiRawValue, Place};
-pub use executor::{Db, Sizes};
+pub use executor::{Db, Sizes, Stamp};
 pub use sql::{Json, Moment};
 
 /// A query whose filters are put together at run time.

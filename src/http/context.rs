@@ -1,5 +1,7 @@
 //! What a handler works with: the caller, the language, and the two ways into the database.
 
+use std::sync::Arc;
+
 use actix_web::http::header;
 use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 
@@ -20,7 +22,7 @@ pub struct RequestId(pub String);
 /// One request, its caller let in by the guard.
 pub struct Ctx {
     pub app: web::Data<App>,
-    pub caller: Caller,
+    pub caller: Arc<Caller>,
     pub now: Moment,
     pub lang: Lang,
     req: HttpRequest,
@@ -34,7 +36,7 @@ impl FromRequest for Ctx {
         let found = req
             .app_data::<web::Data<App>>()
             .cloned()
-            .zip(req.extensions().get::<Caller>().cloned())
+            .zip(req.extensions().get::<Arc<Caller>>().cloned())
             .ok_or_else(|| anyhow::anyhow!("a handler ran without its guard").into());
         std::future::ready(found.map(|(app, caller)| {
             let now = app.clock.now();
@@ -71,6 +73,40 @@ impl Ctx {
     {
         let caller = self.caller.clone();
         self.app.db.read(move |conn| work(conn, &caller)).await
+    }
+
+    /// Finds a few rows by their keys.
+    ///
+    /// # Errors
+    /// What the work says, or that the database is busy.
+    pub async fn look_up<T, F>(&self, work: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut Conn, &Caller) -> Result<T> + Send + 'static,
+    {
+        let caller = self.caller.clone();
+        self.app.db.look_up(move |conn| work(conn, &caller)).await
+    }
+
+    /// Works out an answer that follows from the data and the caller alone, unless this caller has had it and the data
+    /// stands since.
+    ///
+    /// # Errors
+    /// What the work says, or that the database is busy.
+    pub async fn kept<F>(&self, work: F) -> Result<Reply>
+    where
+        F: FnOnce(&mut Conn, &Caller) -> Result<Reply> + Send + 'static,
+    {
+        let subject = guard::subject(self.caller.actor);
+        let key = format!("{subject} {} {}", self.now.day(), self.req.uri());
+        // Before the work, so that what is kept is never older than its stamp says.
+        let stamp = self.app.db.stamp().await?;
+        if let Some(reply) = self.app.kept.get(&key, &stamp, self.now) {
+            return Ok(reply);
+        }
+        let reply = self.read(work).await?;
+        self.app.kept.keep(key, stamp, self.now, &reply);
+        Ok(reply)
     }
 
     /// Runs a command: all of it in one transaction, once for each idempotency key. Rings for the worker.

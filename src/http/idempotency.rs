@@ -9,6 +9,7 @@ use crate::db::schema::idempotency_keys as keys;
 use crate::db::{Conn, Json, Moment, dialect};
 use crate::error::{Error, FieldError, Result};
 use crate::http::Reply;
+use crate::native;
 
 /// How long an answer is kept.
 pub const KEPT_HOURS: i64 = 48;
@@ -82,12 +83,11 @@ pub fn stored(
     request: &Request,
     now: Moment,
 ) -> Result<Option<Reply>> {
-    let found: Option<Stored> = keys::table
+    let own = keys::table
         .find((subject, &request.key))
-        .filter(keys::created_at.gt(oldest(now)))
-        .select(Stored::as_select())
-        .first(conn)
-        .optional()?;
+        .filter(keys::created_at.gt(oldest(now)));
+    let found: Option<Stored> =
+        native!(conn, |c| own.select(Stored::as_select()).get_result(c)).optional()?;
     let Some(stored) = found else { return Ok(None) };
     if stored.fingerprint != request.fingerprint {
         return Err(Error::refused("idempotency-key-reused"));
@@ -111,17 +111,17 @@ fn store(tx: &mut Tx<'_>, subject: &str, request: &Request, reply: &Reply) -> Re
     };
     let reply = Json(serde_json::to_value(kept).map_err(anyhow::Error::from)?);
     // A key whose time has run out may still have its row.
-    diesel::delete(keys::table.find((subject, &request.key))).execute(tx.conn)?;
-    diesel::insert_into(keys::table)
-        .values((
-            keys::subject.eq(subject),
-            keys::key.eq(&request.key),
-            keys::fingerprint.eq(&request.fingerprint),
-            keys::reply.eq(reply),
-            keys::sealed.eq(sealed),
-            keys::created_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
+    let old = diesel::delete(keys::table.find((subject, &request.key)));
+    native!(&mut *tx.conn, |c| old.execute(c))?;
+    let row = diesel::insert_into(keys::table).values((
+        keys::subject.eq(subject),
+        keys::key.eq(&request.key),
+        keys::fingerprint.eq(&request.fingerprint),
+        keys::reply.eq(reply),
+        keys::sealed.eq(sealed),
+        keys::created_at.eq(tx.now),
+    ));
+    native!(&mut *tx.conn, |c| row.execute(c))?;
     Ok(())
 }
 

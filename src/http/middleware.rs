@@ -1,5 +1,6 @@
 //! What surrounds every request: an id, limits on its head, security headers, problem documents, one log line.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -12,6 +13,7 @@ use tracing::Instrument;
 
 use super::context::{RequestId, language};
 use super::problem;
+use super::routes::Pattern;
 use crate::app::App;
 use crate::error::Error;
 
@@ -59,12 +61,12 @@ fn finish(
     }
     let path_is_page = req.path().starts_with("/docs") || req.path() == "/account";
     let headers = response.headers_mut();
-    let mut put = |name: &'static str, value: &str| {
-        if let Ok(value) = HeaderValue::from_str(value) {
-            headers.insert(header::HeaderName::from_static(name), value);
-        }
+    let mut put = |name: &'static str, value: &'static str| {
+        headers.insert(
+            header::HeaderName::from_static(name),
+            HeaderValue::from_static(value),
+        );
     };
-    put("x-request-id", request_id);
     put("x-content-type-options", "nosniff");
     put("referrer-policy", "no-referrer");
     put("x-frame-options", "DENY");
@@ -77,6 +79,9 @@ fn finish(
             "default-src 'none'; frame-ancestors 'none'"
         },
     );
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert(header::HeaderName::from_static("x-request-id"), id);
+    }
     if !headers.contains_key(header::CACHE_CONTROL) {
         let caching = if path_is_page {
             "max-age=3600"
@@ -130,12 +135,28 @@ fn too_large(req: &ServiceRequest) -> Option<&'static str> {
 
 /// One line for each request. The pattern, not the path: ids are enough in the ledger.
 fn log(req: &HttpRequest, method: &Method, status: StatusCode, started: Instant) {
-    let route = req.match_pattern().unwrap_or_else(|| "none".into());
+    let declared = req.extensions().get::<Pattern>().cloned();
+    let route = declared.map_or_else(
+        || {
+            req.match_pattern()
+                .map_or_else(|| "none".into(), Into::into)
+        },
+        |Pattern(path)| path,
+    );
     let elapsed = started.elapsed();
-    metrics::histogram!("http_request_duration_seconds", "method" => method.to_string(), "route" => route.clone(), "status" => status.as_u16().to_string())
+    metrics::histogram!("http_request_duration_seconds", "method" => name_of(method), "route" => route.clone(), "status" => status.as_str().to_owned())
         .record(elapsed.as_secs_f64());
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
-    tracing::info!(%method, route, status = status.as_u16(), milliseconds, "answered");
+    tracing::info!(%method, route = &*route, status = status.as_u16(), milliseconds, "answered");
+}
+
+/// A method's name, without a copy of it where it is a common one.
+fn name_of(method: &Method) -> Cow<'static, str> {
+    match *method {
+        Method::GET => "GET".into(),
+        Method::POST => "POST".into(),
+        _ => method.to_string().into(),
+    }
 }
 
 /// What no route matched: 405 with `Allow` where the path knows other methods, else 404.

@@ -4,6 +4,7 @@ pub mod body;
 pub mod catalogue;
 pub mod context;
 pub mod idempotency;
+pub mod kept;
 pub mod middleware;
 pub mod openapi;
 pub mod page;

@@ -1,6 +1,8 @@
 //! Every route is declared once, with its policy; that one declaration feeds the server, the guard and the
 //! OpenAPI document.
 
+use std::sync::Arc;
+
 use actix_web::dev::HttpServiceFactory;
 use actix_web::http::Method;
 use actix_web::web::ServiceConfig;
@@ -109,14 +111,33 @@ fn actix_method(method: &HttpMethod) -> Method {
     }
 }
 
+/// The path of the route that a request chose, with its parameters' names: how logs and metrics speak of it.
+#[derive(Clone)]
+pub struct Pattern(pub Arc<str>);
+
 /// The finished table, in the order in which the routes were declared.
 #[derive(Default)]
 pub struct RouteTable(Vec<Entry>);
 
 struct Entry {
     method: Method,
-    path: String,
+    path: Arc<str>,
+    /// How many slashes the path has, and what it begins with before its first parameter: most routes are told apart
+    /// by these.
+    depth: usize,
+    beginning: usize,
     rules: Rules,
+}
+
+impl Entry {
+    fn may_fit(&self, depth: usize, path: &str) -> bool {
+        self.depth == depth
+            && self.path.as_bytes().get(..self.beginning) == path.as_bytes().get(..self.beginning)
+    }
+}
+
+fn depth(path: &str) -> usize {
+    path.bytes().filter(|byte| *byte == b'/').count()
 }
 
 impl RouteTable {
@@ -124,7 +145,9 @@ impl RouteTable {
     pub fn new(declared: &[Declared]) -> Self {
         let entry = |route: &Declared| Entry {
             method: route.method.clone(),
-            path: route.path.clone(),
+            path: route.path.as_str().into(),
+            depth: depth(&route.path),
+            beginning: route.path.find('{').unwrap_or(route.path.len()),
             rules: route.rules,
         };
         Self(declared.iter().map(entry).collect())
@@ -133,12 +156,14 @@ impl RouteTable {
     /// The rules of the route that the server will choose for a path: the first one declared that fits it and knows
     /// the method. (The server's own `match_pattern` names the first that fits, whatever methods it knows.)
     #[must_use]
-    pub fn find(&self, method: &Method, path: &str) -> Option<Rules> {
-        let mut fitting = self
-            .0
-            .iter()
-            .filter(|entry| entry.method == *method && fits(&entry.path, path));
-        fitting.next().map(|entry| entry.rules)
+    pub fn find(&self, method: &Method, path: &str) -> Option<(Rules, Pattern)> {
+        let depth = depth(path);
+        let mut fitting = self.0.iter().filter(|entry| {
+            entry.may_fit(depth, path) && entry.method == *method && fits(&entry.path, path)
+        });
+        fitting
+            .next()
+            .map(|entry| (entry.rules, Pattern(entry.path.clone())))
     }
 
     /// The methods that a path knows; empty for a path that is not there.
@@ -158,7 +183,7 @@ impl RouteTable {
     pub fn all(&self) -> impl Iterator<Item = (&str, &Method, Rules)> {
         self.0
             .iter()
-            .map(|entry| (entry.path.as_str(), &entry.method, entry.rules))
+            .map(|entry| (&*entry.path, &entry.method, entry.rules))
     }
 }
 

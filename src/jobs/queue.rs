@@ -10,6 +10,7 @@ use crate::db::schema::jobs;
 use crate::db::sql::{Doc, Instant, Uid};
 use crate::db::{Conn, Json, Moment};
 use crate::error::Result;
+use crate::native;
 
 /// Queues work in the caller's transaction.
 ///
@@ -17,17 +18,16 @@ use crate::error::Result;
 /// The database's.
 pub fn enqueue(tx: &mut Tx<'_>, kind: &'static str, payload: Value) -> Result<()> {
     let id: JobId = tx.new_id();
-    diesel::insert_into(jobs::table)
-        .values((
-            jobs::id.eq(id),
-            jobs::kind.eq(kind),
-            jobs::payload.eq(Json(payload)),
-            jobs::state.eq("waiting"),
-            jobs::run_at.eq(tx.now),
-            jobs::attempts.eq(0),
-            jobs::created_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
+    let row = diesel::insert_into(jobs::table).values((
+        jobs::id.eq(id),
+        jobs::kind.eq(kind),
+        jobs::payload.eq(Json(payload)),
+        jobs::state.eq("waiting"),
+        jobs::run_at.eq(tx.now),
+        jobs::attempts.eq(0),
+        jobs::created_at.eq(tx.now),
+    ));
+    native!(&mut *tx.conn, |c| row.execute(c))?;
     Ok(())
 }
 
@@ -84,9 +84,8 @@ pub(super) fn lease(
 
 /// Work done is work gone.
 pub(super) fn done(conn: &mut Conn, id: JobId) -> QueryResult<()> {
-    diesel::delete(jobs::table.find(id))
-        .execute(conn)
-        .map(|_| ())
+    let done = diesel::delete(jobs::table.find(id));
+    native!(conn, |c| done.execute(c)).map(|_| ())
 }
 
 /// Tries again later, or puts the work aside as dead.

@@ -14,6 +14,7 @@ use crate::http::Keyset;
 use crate::lang::Names;
 use crate::network::{CohortId, Pillar};
 use crate::projects::{Project, ProjectId};
+use crate::{native, native_change};
 
 /// The stay that a project is in.
 ///
@@ -23,9 +24,7 @@ pub fn open_stay(conn: &mut Conn, project: ProjectId) -> Result<Stay> {
     let open = stays::table
         .filter(stays::project_id.eq(project))
         .filter(stays::left_at.is_null());
-    open.select(Stay::as_select())
-        .get_result(conn)
-        .or_not_found()
+    native!(conn, |c| open.select(Stay::as_select()).get_result(c)).or_not_found()
 }
 
 /// The last stay of a project in a pillar.
@@ -73,14 +72,13 @@ pub fn insert_stay(
 
 /// Writes back what a step has changed about a stay.
 pub fn keep_stay(tx: &mut Tx<'_>, stay: &Stay) -> Result<()> {
-    diesel::update(stays::table.find(stay.id))
-        .set((
-            stays::left_at.eq(stay.left_at),
-            stays::left_by.eq(stay.left_by),
-            stays::held_seconds.eq(stay.held_seconds),
-            stays::held_since.eq(stay.held_since),
-        ))
-        .execute(tx.conn)?;
+    let kept = diesel::update(stays::table.find(stay.id)).set((
+        stays::left_at.eq(stay.left_at),
+        stays::left_by.eq(stay.left_by),
+        stays::held_seconds.eq(stay.held_seconds),
+        stays::held_since.eq(stay.held_since),
+    ));
+    native_change!(tx.conn, kept, stays::held_seconds)?;
     Ok(())
 }
 
@@ -93,42 +91,36 @@ pub fn insert_transition(
     application: Option<uuid::Uuid>,
 ) -> Result<Transition> {
     let id: TransitionId = tx.new_id();
-    let before: i64 = transitions::table
-        .filter(transitions::project_id.eq(project.id))
-        .count()
-        .get_result(tx.conn)?;
+    let earlier = transitions::table.filter(transitions::project_id.eq(project.id));
+    let before: i64 = native!(&mut *tx.conn, |c| earlier.count().get_result(c))?;
     let number = i32::try_from(before + 1).map_err(anyhow::Error::from)?;
-    diesel::insert_into(transitions::table)
-        .values((
-            transitions::id.eq(id),
-            transitions::project_id.eq(project.id),
-            transitions::number.eq(number),
-            transitions::kind.eq(step.kind),
-            transitions::from_state.eq(project.state),
-            transitions::to_state.eq(state_after(step.kind)),
-            transitions::from_pillar.eq(project.pillar),
-            transitions::to_pillar.eq(to),
-            transitions::cohort_id.eq(cohort),
-            transitions::application_id.eq(application.map(TransitionId)),
-            transitions::reason_code.eq(step.reason_code),
-            transitions::reason.eq(&step.reason),
-            transitions::lesson.eq(&step.lesson),
-            transitions::waivers.eq(Json(serde_json::json!(step.waivers))),
-            transitions::actor_id.eq(tx.caller.account()),
-            transitions::at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
+    let row = diesel::insert_into(transitions::table).values((
+        transitions::id.eq(id),
+        transitions::project_id.eq(project.id),
+        transitions::number.eq(number),
+        transitions::kind.eq(step.kind),
+        transitions::from_state.eq(project.state),
+        transitions::to_state.eq(state_after(step.kind)),
+        transitions::from_pillar.eq(project.pillar),
+        transitions::to_pillar.eq(to),
+        transitions::cohort_id.eq(cohort),
+        transitions::application_id.eq(application.map(TransitionId)),
+        transitions::reason_code.eq(step.reason_code),
+        transitions::reason.eq(&step.reason),
+        transitions::lesson.eq(&step.lesson),
+        transitions::waivers.eq(Json(serde_json::json!(step.waivers))),
+        transitions::actor_id.eq(tx.caller.account()),
+        transitions::at.eq(tx.now),
+    ));
+    native!(&mut *tx.conn, |c| row.execute(c))?;
     transition(tx.conn, id)
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn transition(conn: &mut Conn, id: TransitionId) -> Result<Transition> {
-    transitions::table
-        .find(id)
-        .select(Transition::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let one = transitions::table.find(id);
+    native!(conn, |c| one.select(Transition::as_select()).get_result(c)).or_not_found()
 }
 
 pub fn transitions(

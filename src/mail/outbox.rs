@@ -9,11 +9,12 @@ use super::mailer::Failure;
 use super::{Recipient, render};
 use crate::app::{App, Tx};
 use crate::auth::AccountId;
-use crate::db::dialect::Each;
+use crate::db::dialect::Cached;
 use crate::db::schema::mails;
 use crate::db::{Conn, Json, Moment};
 use crate::error::{OrNotFound, Result};
 use crate::jobs::{self, Job, Outcome, Task};
+use crate::{native, native_change};
 
 crate::ids! {
     /// One mail to one person.
@@ -74,13 +75,14 @@ pub fn queue(tx: &mut Tx<'_>, order: Order) -> Result<()> {
         mails::expires_at.eq(order.expires_at),
         mails::version.eq(1_i64),
     );
-    let added = Each(
+    let added = native!(&mut *tx.conn, |c| Cached(
         diesel::insert_into(mails::table)
             .values(row)
-            .on_conflict_do_nothing(),
+            .on_conflict_do_nothing()
+            .returning(mails::version)
     )
-    .execute(tx.conn)?;
-    if added == 1 {
+    .load::<i64>(c))?;
+    if added.len() == 1 {
         jobs::enqueue(tx, SEND, json!({ "mail": id }))?;
     }
     Ok(())
@@ -89,11 +91,8 @@ pub fn queue(tx: &mut Tx<'_>, order: Order) -> Result<()> {
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: MailId) -> Result<Mail> {
-    mails::table
-        .find(id)
-        .select(Mail::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let one = mails::table.find(id);
+    native!(conn, |c| one.select(Mail::as_select()).get_result(c)).or_not_found()
 }
 
 /// Sends one mail, outside any transaction.
@@ -191,15 +190,14 @@ async fn note(app: &App, task: &Task, id: MailId, outcome: Outcome) -> Outcome {
     };
     let attempts = task.attempts + 1;
     let noted = app.db.write(move |conn| {
-        diesel::update(mails::table.find(id))
-            .set((
-                mails::state.eq(state),
-                mails::last_error.eq(&error),
-                mails::sent_at.eq(sent_at),
-                mails::attempts.eq(attempts),
-                mails::version.eq(mails::version + 1),
-            ))
-            .execute(conn)?;
+        let noted = diesel::update(mails::table.find(id)).set((
+            mails::state.eq(state),
+            mails::last_error.eq(&error),
+            mails::sent_at.eq(sent_at),
+            mails::attempts.eq(attempts),
+            mails::version.eq(mails::version + 1),
+        ));
+        native_change!(conn, noted, mails::version)?;
         Ok(())
     });
     match noted.await {

@@ -22,6 +22,7 @@ use crate::db::{Conn, Json, Moment};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::{Keyset, Seen};
 use crate::lang::Names;
+use crate::native;
 
 fn json(value: &impl serde::Serialize) -> Json {
     Json(serde_json::to_value(value).unwrap_or_default())
@@ -152,7 +153,8 @@ pub fn leads(
         .filter(mandates::responsibility.eq(Responsibility::Lead))
         .filter(mandates::valid_from.le(on))
         .filter(mandates::valid_to.is_null().or(mandates::valid_to.gt(on)));
-    Ok(valid.select(mandates::organisation_id).load(conn)?)
+    let leading = valid.select(mandates::organisation_id);
+    Ok(native!(conn, |c| leading.load(c))?)
 }
 
 /// # Errors
@@ -172,13 +174,11 @@ fn understood(row: ProgrammeRow) -> Result<Programme> {
 /// # Errors
 /// `not-found` where there is none.
 pub fn programme(conn: &mut Conn, id: ProgrammeId) -> Result<Programme> {
-    understood(
-        programmes::table
-            .find(id)
-            .select(ProgrammeRow::as_select())
-            .get_result(conn)
-            .or_not_found()?,
-    )
+    let one = programmes::table.find(id);
+    let row = native!(conn, |c| one
+        .select(ProgrammeRow::as_select())
+        .get_result(c));
+    understood(row.or_not_found()?)
 }
 
 pub fn programmes(
@@ -205,11 +205,8 @@ pub fn programmes(
 /// # Errors
 /// `not-found` where there is none.
 pub fn cohort(conn: &mut Conn, id: CohortId) -> Result<Cohort> {
-    cohorts::table
-        .find(id)
-        .select(Cohort::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let one = cohorts::table.find(id);
+    native!(conn, |c| one.select(Cohort::as_select()).get_result(c)).or_not_found()
 }
 
 /// # Errors
@@ -272,7 +269,7 @@ pub fn places_of(conn: &mut Conn, id: CohortId) -> Result<Vec<(String, i32)>> {
     let rows = quotas::table
         .filter(quotas::cohort_id.eq(id))
         .order(quotas::region);
-    let rows: Vec<Quota> = rows.select(Quota::as_select()).load(conn)?;
+    let rows: Vec<Quota> = native!(conn, |c| rows.select(Quota::as_select()).load(c))?;
     Ok(rows
         .into_iter()
         .map(|quota| (quota.region, quota.places))
@@ -282,11 +279,8 @@ pub fn places_of(conn: &mut Conn, id: CohortId) -> Result<Vec<(String, i32)>> {
 /// # Errors
 /// `not-found` where there is none.
 pub fn call(conn: &mut Conn, id: CallId) -> Result<Call> {
-    calls::table
-        .find(id)
-        .select(Call::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let one = calls::table.find(id);
+    native!(conn, |c| one.select(Call::as_select()).get_result(c)).or_not_found()
 }
 
 /// # Errors

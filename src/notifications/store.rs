@@ -6,7 +6,7 @@ use super::model::{Notification, NotificationId, ProjectRef};
 use super::rules::Rule;
 use crate::app::Tx;
 use crate::auth::AccountId;
-use crate::db::dialect::Each;
+use crate::db::dialect::Cached;
 use crate::db::schema::{mails, notifications};
 use crate::db::{Conn, Json, Moment};
 use crate::error::{Error, OrNotFound, Result};
@@ -14,6 +14,7 @@ use crate::events::Event;
 use crate::http::Keyset;
 use crate::mail::MailId;
 use crate::mail::outbox::Mail;
+use crate::native;
 
 /// Adds a message; nothing happens where the person has one for this event already. Says whether it was added.
 pub fn insert(
@@ -37,13 +38,14 @@ pub fn insert(
         notifications::created_at.eq(event.at),
         notifications::updated_at.eq(tx.now),
     );
-    let added = Each(
+    let added = native!(&mut *tx.conn, |c| Cached(
         diesel::insert_into(notifications::table)
             .values(row)
-            .on_conflict_do_nothing(),
+            .on_conflict_do_nothing()
+            .returning(notifications::version)
     )
-    .execute(tx.conn)?;
-    Ok(added == 1)
+    .load::<i64>(c))?;
+    Ok(added.len() == 1)
 }
 
 /// Somebody's messages, unread first, then the newest first.

@@ -238,7 +238,7 @@ async fn list_projects(ctx: Ctx, query: Query<ListProjects>) -> Result<HttpRespo
 async fn show_project(ctx: Ctx, id: Path<ProjectId>) -> Result<Reply> {
     let id = id.into_inner();
     let project = ctx
-        .read(move |conn, caller| store::one(conn, caller, id))
+        .look_up(move |conn, caller| store::one(conn, caller, id))
         .await?;
     let version = project.version;
     Ok(Reply::ok(&ProjectOut::new(

@@ -11,19 +11,19 @@ use crate::auth::{AccountId, Actor, Caller, SessionId};
 use crate::db::schema::{refresh_tokens as tokens, sessions, sign_in_failures as failures};
 use crate::db::{Conn, Moment};
 use crate::error::{OrNotFound, Result};
+use crate::native;
 
 /// The caller behind an access token, with the rights of this very moment; none where the session has ended.
 ///
 /// # Errors
 /// The database's.
 pub fn caller(conn: &mut Conn, access: Access, now: Moment) -> Result<Option<Caller>> {
-    let open: Option<SessionId> = sessions::table
+    let own = sessions::table
         .find(access.session)
         .filter(sessions::account_id.eq(access.account))
         .filter(sessions::ended_at.is_null())
-        .select(sessions::id)
-        .get_result(conn)
-        .optional()?;
+        .select(sessions::id);
+    let open: Option<SessionId> = native!(conn, |c| own.get_result(c)).optional()?;
     if open.is_none() {
         return Ok(None);
     }

@@ -8,6 +8,7 @@ use crate::db::schema::assignments;
 use crate::db::{Conn, Moment};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
+use crate::native;
 use crate::network::Pillar;
 use crate::projects::model::{Assignment, AssignmentId, AssignmentKind, AssignmentRole, ProjectId};
 
@@ -93,10 +94,10 @@ pub fn open_assignments(conn: &mut Conn, project: ProjectId) -> Result<Vec<Assig
     let open = assignments::table
         .filter(assignments::project_id.eq(project))
         .filter(assignments::ended_at.is_null());
-    Ok(open
-        .order((assignments::started_at, assignments::id))
+    let ordered = open.order((assignments::started_at, assignments::id));
+    Ok(native!(conn, |c| ordered
         .select(Assignment::as_select())
-        .load(conn)?)
+        .load(c))?)
 }
 
 /// Ends an assignment; it stays in the history.
@@ -130,7 +131,7 @@ pub fn count_open_of(conn: &mut Conn, account: AccountId) -> Result<i64> {
     let open = assignments::table
         .filter(assignments::account_id.eq(account))
         .filter(assignments::ended_at.is_null());
-    Ok(open.count().get_result(conn)?)
+    Ok(native!(conn, |c| open.count().get_result(c))?)
 }
 
 /// Who worked for a project at a moment, those whose work ended just then included.
@@ -146,5 +147,7 @@ pub fn working_at(conn: &mut Conn, project: ProjectId, at: Moment) -> Result<Vec
                 .is_null()
                 .or(assignments::ended_at.ge(at)),
         );
-    Ok(then.select(Assignment::as_select()).load(conn)?)
+    Ok(native!(conn, |c| then
+        .select(Assignment::as_select())
+        .load(c))?)
 }

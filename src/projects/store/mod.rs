@@ -22,6 +22,7 @@ use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
 use crate::lang::Lang;
 use crate::network::{CohortId, Pillar, Place, ProgrammeId, Sector};
+use crate::{native, native_change};
 
 pub type Boxed = projects::BoxedQuery<'static, MultiBackend>;
 type Condition = Box<dyn BoxableExpression<projects::table, MultiBackend, SqlType = Bool>>;
@@ -122,21 +123,30 @@ fn always() -> Condition {
 /// # Errors
 /// `not-found` where there is none for the caller.
 pub fn one(conn: &mut Conn, caller: &Caller, id: ProjectId) -> Result<Project> {
-    visible(caller)
-        .filter(projects::id.eq(id))
-        .select(Project::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let project = find(conn, id)?;
+    if !is_plainly_visible(caller, &project) {
+        let seen = visible(caller).filter(projects::id.eq(id));
+        seen.select(projects::id)
+            .get_result::<ProjectId>(conn)
+            .or_not_found()?;
+    }
+    Ok(project)
+}
+
+/// Whether `visible` shows the project for a reason that can be told from the project alone, without asking the
+/// database. Never true where `visible` doesn't show it.
+fn is_plainly_visible(caller: &Caller, project: &Project) -> bool {
+    let in_region = |region: &String| caller.regions(Role::Coordinator).contains(region);
+    caller.everywhere(Role::Coordinator)
+        || caller.team_role(project.id.0).is_some()
+        || project.region.as_ref().is_some_and(in_region)
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, id: ProjectId) -> Result<Project> {
-    projects::table
-        .find(id)
-        .select(Project::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let one = projects::table.find(id);
+    native!(conn, |c| one.select(Project::as_select()).get_result(c)).or_not_found()
 }
 
 /// Takes the project's lock until the transaction ends, then finds it in the caller's scope.
@@ -284,7 +294,8 @@ pub fn list(
     Ok(query.select(Project::as_select()).load(conn)?)
 }
 
-/// Runs an insert under fresh references until one is free. A savepoint keeps the transaction usable on PostgreSQL.
+/// Runs an insert under fresh references until one is free. A savepoint keeps the transaction usable on PostgreSQL;
+/// SQLite's goes on after a failed statement.
 ///
 /// # Errors
 /// The database's.
@@ -296,7 +307,11 @@ pub fn insert_with_reference<T>(
     use diesel::result::{DatabaseErrorKind, Error as Failure};
     for _ in 0..5 {
         let reference = reference(prefix, tx.app.chance.as_ref());
-        match tx.conn.transaction(|conn| insert(conn, &reference)) {
+        let inserted = match &*tx.conn {
+            Conn::Sqlite(_) => insert(tx.conn, &reference),
+            Conn::Pg(_) => tx.conn.transaction(|conn| insert(conn, &reference)),
+        };
+        match inserted {
             Err(Failure::DatabaseError(DatabaseErrorKind::UniqueViolation, info))
                 if mentions_reference(info.as_ref()) => {}
             other => return Ok(other?),
@@ -321,28 +336,27 @@ pub fn insert(
 ) -> Result<Project> {
     let (id, now): (ProjectId, Moment) = (tx.new_id(), tx.now);
     insert_with_reference(tx, 'P', |conn, reference| {
-        diesel::insert_into(projects::table)
-            .values((
-                projects::id.eq(id),
-                projects::reference.eq(reference),
-                projects::title.eq(&new.title),
-                projects::summary.eq(&new.summary),
-                projects::sector.eq(new.sector),
-                projects::country.eq(&new.country),
-                projects::postal_code.eq(&new.postal_code),
-                projects::region.eq(place.map(|place| &place.region)),
-                projects::province.eq(place.map(|place| &place.province)),
-                projects::enterprise_number.eq(&new.enterprise_number),
-                projects::website.eq(&new.website),
-                projects::language.eq(language),
-                projects::state.eq(State::Prospect),
-                projects::shared_with_partners.eq(false),
-                projects::created_by.eq(owner),
-                projects::version.eq(1_i64),
-                projects::created_at.eq(now),
-                projects::updated_at.eq(now),
-            ))
-            .execute(conn)
+        let row = diesel::insert_into(projects::table).values((
+            projects::id.eq(id),
+            projects::reference.eq(reference),
+            projects::title.eq(&new.title),
+            projects::summary.eq(&new.summary),
+            projects::sector.eq(new.sector),
+            projects::country.eq(&new.country),
+            projects::postal_code.eq(&new.postal_code),
+            projects::region.eq(place.map(|place| &place.region)),
+            projects::province.eq(place.map(|place| &place.province)),
+            projects::enterprise_number.eq(&new.enterprise_number),
+            projects::website.eq(&new.website),
+            projects::language.eq(language),
+            projects::state.eq(State::Prospect),
+            projects::shared_with_partners.eq(false),
+            projects::created_by.eq(owner),
+            projects::version.eq(1_i64),
+            projects::created_at.eq(now),
+            projects::updated_at.eq(now),
+        ));
+        native!(conn, |c| row.execute(c))
     })?;
     find(tx.conn, id)
 }
@@ -381,21 +395,19 @@ pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Resul
     let row = projects::table
         .find(project.id)
         .filter(projects::version.eq(project.version));
-    let changed = diesel::update(row)
-        .set((
-            projects::state.eq(course.state),
-            projects::pillar.eq(course.pillar),
-            projects::cohort_id.eq(course.cohort_id),
-            projects::stay_id.eq(course.stay_id),
-            projects::quiet_since.eq(course.quiet_since),
-            projects::last_confidence.eq(course.last_confidence),
-            projects::next_due_on.eq(course.next_due_on),
-            projects::target_at.eq(course.target_at),
-            projects::version.eq(project.version + 1),
-            projects::updated_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    if changed == 0 {
+    let kept = diesel::update(row).set((
+        projects::state.eq(course.state),
+        projects::pillar.eq(course.pillar),
+        projects::cohort_id.eq(course.cohort_id),
+        projects::stay_id.eq(course.stay_id),
+        projects::quiet_since.eq(course.quiet_since),
+        projects::last_confidence.eq(course.last_confidence),
+        projects::next_due_on.eq(course.next_due_on),
+        projects::target_at.eq(course.target_at),
+        projects::version.eq(project.version + 1),
+        projects::updated_at.eq(tx.now),
+    ));
+    if native_change!(&mut *tx.conn, kept, projects::version)? == 0 {
         Err(Error::stale())
     } else {
         find(tx.conn, project.id)
