@@ -1,7 +1,8 @@
 //! A small SMTP server for the tests: it takes mail over real connections and writes each message into a folder.
 //!
 //! Arguments: the folder. It prints its port, demands AUTH when `SINK_PASSWORD` is set, and refuses the first
-//! `SINK_REFUSE` messages with a temporary failure. The file of a message begins with a line for each recipient.
+//! `SINK_REFUSE` messages with a temporary failure. The first `SINK_LATE` messages are taken all the same, and answered
+//! a second and a half later. The file of a message begins with a line for each recipient.
 
 #![expect(
     clippy::disallowed_methods,
@@ -18,19 +19,21 @@ struct Sink {
     folder: PathBuf,
     password: Option<String>,
     refuse: AtomicUsize,
+    late: AtomicUsize,
     taken: AtomicUsize,
 }
 
 fn main() -> std::io::Result<()> {
     let folder = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".into()));
-    let refuse = std::env::var("SINK_REFUSE")
-        .ok()
-        .and_then(|n| n.parse().ok())
-        .unwrap_or(0);
+    let count = |name: &str| -> usize {
+        let given = std::env::var(name).ok();
+        given.and_then(|n| n.parse().ok()).unwrap_or(0)
+    };
     let sink = Arc::new(Sink {
         folder,
         password: std::env::var("SINK_PASSWORD").ok(),
-        refuse: AtomicUsize::new(refuse),
+        refuse: AtomicUsize::new(count("SINK_REFUSE")),
+        late: AtomicUsize::new(count("SINK_LATE")),
         taken: AtomicUsize::new(0),
     });
     let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -113,13 +116,8 @@ fn read_message(
 }
 
 fn take(sink: &Sink, recipients: &[String], message: &str) -> std::io::Result<&'static str> {
-    if sink
-        .refuse
-        .fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
-            left.checked_sub(1)
-        })
-        .is_ok()
-    {
+    let is_late = counts_down(&sink.late);
+    if !is_late && counts_down(&sink.refuse) {
         return Ok("451 try again later");
     }
     let number = sink.taken.fetch_add(1, Ordering::SeqCst);
@@ -128,7 +126,18 @@ fn take(sink: &Sink, recipients: &[String], message: &str) -> std::io::Result<&'
         number,
         &format!("{}\n\n{message}", recipients.join("\n")),
     )?;
+    if is_late {
+        std::thread::sleep(std::time::Duration::from_millis(1500));
+    }
     Ok("250 taken")
+}
+
+/// Whether there was something left to count down.
+fn counts_down(left: &AtomicUsize) -> bool {
+    left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| {
+        left.checked_sub(1)
+    })
+    .is_ok()
 }
 
 fn write_whole(folder: &Path, number: usize, text: &str) -> std::io::Result<()> {

@@ -82,6 +82,11 @@ pub struct Sink {
 impl Sink {
     /// Starts it; the first `refuse` messages are refused for the time being.
     pub fn start(refuse: usize) -> Self {
+        Self::start_with(&[("SINK_REFUSE", refuse.to_string())])
+    }
+
+    /// Starts it with settings of its own, which the program's first lines explain.
+    pub fn start_with(settings: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let test = std::env::current_exe().expect("this program");
         let built = test
@@ -90,8 +95,8 @@ impl Sink {
             .expect("the target folder");
         let mut process = Command::new(built.join("examples/smtp_sink"))
             .arg(folder.path())
-            .env("SINK_REFUSE", refuse.to_string())
             .env("SINK_PASSWORD", "let me in")
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .spawn()
             .expect("the SMTP server; cargo test builds it");

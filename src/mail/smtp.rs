@@ -1,0 +1,140 @@
+//! The mail server: the connections kept open to it, how long it is waited for, and what its answers mean.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use lettre::message::Message;
+use lettre::transport::smtp::authentication::Credentials;
+use lettre::transport::smtp::client::{Tls as Protection, TlsParameters};
+use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error, PoolConfig};
+use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
+use secrecy::ExposeSecret;
+
+use super::mailer::Failure;
+use crate::config::{self, Tls};
+
+type Connections = AsyncSmtpTransport<Tokio1Executor>;
+
+/// Answers about our own sign-in (RFC 4954 §6). An operator puts that right, and the mail is as good as before.
+const ABOUT_US: [u16; 4] = [530, 534, 535, 538];
+
+/// One mail server.
+pub struct Server {
+    settings: AsyncSmtpTransportBuilder,
+    connections: Mutex<Connections>,
+    patience: Duration,
+}
+
+impl Server {
+    /// # Errors
+    /// When the settings make no transport.
+    pub fn new(settings: &config::Mail) -> anyhow::Result<Self> {
+        let builder = builder(settings)?;
+        Ok(Self {
+            connections: Mutex::new(builder.clone().build()),
+            settings: builder,
+            patience: Duration::from_secs(settings.timeout_seconds),
+        })
+    }
+
+    /// # Errors
+    /// Whether it is worth trying again.
+    pub async fn send(&self, message: Message) -> Result<(), Failure> {
+        let connections = self.connections();
+        let sending = async { connections.send(message).await };
+        self.wait_for(sending).await.map(|_| ())
+    }
+
+    /// Whether it can be spoken to.
+    ///
+    /// # Errors
+    /// What is wrong.
+    pub async fn test(&self) -> Result<(), String> {
+        let connections = self.connections();
+        let testing = async { connections.test_connection().await };
+        match self.wait_for(testing).await {
+            Ok(true) => Ok(()),
+            Ok(false) => Err("the mail server does not answer".into()),
+            Err(Failure::Never(why) | Failure::Later(why)) => Err(why),
+        }
+    }
+
+    fn connections(&self) -> Connections {
+        self.connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
+    }
+
+    /// The timeout of the connections themselves ends with connecting, so a server that takes one and then keeps
+    /// silent is given up here.
+    async fn wait_for<T>(
+        &self,
+        exchange: impl Future<Output = Result<T, Error>>,
+    ) -> Result<T, Failure> {
+        match tokio::time::timeout(self.patience, exchange).await {
+            Ok(done) => done.map_err(|error| failure(&error)),
+            Err(_) => {
+                self.start_anew();
+                Err(Failure::Later(
+                    "the mail server did not answer in time".into(),
+                ))
+            }
+        }
+    }
+
+    /// An exchange that is given up leaves a connection with an answer still to come, which the next mail on it would
+    /// take for its own. So none of the old connections is used again.
+    fn start_anew(&self) {
+        let fresh = self.settings.clone().build();
+        *self
+            .connections
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = fresh;
+    }
+}
+
+fn builder(settings: &config::Mail) -> anyhow::Result<AsyncSmtpTransportBuilder> {
+    let protection = match settings.tls {
+        Tls::None => Protection::None,
+        Tls::Starttls => Protection::Required(parameters(settings)?),
+        Tls::Tls => Protection::Wrapper(parameters(settings)?),
+    };
+    let mut builder = Connections::builder_dangerous(&settings.host)
+        .port(settings.port)
+        .tls(protection)
+        .timeout(Some(Duration::from_secs(settings.timeout_seconds)))
+        .pool_config(PoolConfig::new().max_size(settings.connections));
+    if !settings.username.is_empty() {
+        let password = settings.password.expose_secret().to_owned();
+        builder = builder.credentials(Credentials::new(settings.username.clone(), password));
+    }
+    Ok(builder)
+}
+
+fn parameters(settings: &config::Mail) -> anyhow::Result<TlsParameters> {
+    use anyhow::Context;
+    TlsParameters::new(settings.host.clone()).context("mail.host")
+}
+
+fn failure(error: &Error) -> Failure {
+    let about_us = error
+        .status()
+        .is_some_and(|code| ABOUT_US.contains(&code.into()));
+    if error.is_permanent() && !about_us {
+        Failure::Never(reason(error))
+    } else {
+        Failure::Later(reason(error))
+    }
+}
+
+/// What the server said, without the address that it may repeat.
+fn reason(error: &Error) -> String {
+    match error.status() {
+        Some(code) => format!("the mail server answered {code}"),
+        None if error.is_timeout() => "the mail server did not answer in time".into(),
+        None if error.is_tls() => "no TLS with the mail server".into(),
+        None => "no connection to the mail server".into(),
+    }
+}
