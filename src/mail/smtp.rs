@@ -1,12 +1,14 @@
 //! The mail server: the connections kept open to it, how long it is waited for, and what its answers mean.
 
 use std::future::Future;
+use std::io::ErrorKind;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use anyhow::{Context as _, ensure};
 use lettre::message::Message;
 use lettre::transport::smtp::authentication::Credentials;
-use lettre::transport::smtp::client::{Tls as Protection, TlsParameters};
+use lettre::transport::smtp::client::{Certificate, Tls as Protection, TlsParameters};
 use lettre::transport::smtp::{AsyncSmtpTransportBuilder, Error, PoolConfig};
 use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
 use secrecy::ExposeSecret;
@@ -114,8 +116,20 @@ fn builder(settings: &config::Mail) -> anyhow::Result<AsyncSmtpTransportBuilder>
 }
 
 fn parameters(settings: &config::Mail) -> anyhow::Result<TlsParameters> {
-    use anyhow::Context;
-    TlsParameters::new(settings.host.clone()).context("mail.host")
+    let about = || format!("mail.ca_file: {}", settings.ca_file);
+    let mut builder = TlsParameters::builder(settings.host.clone());
+    if !settings.ca_file.is_empty() {
+        builder = builder.add_root_certificate(authority(&settings.ca_file).with_context(about)?);
+    }
+    builder.build().with_context(about)
+}
+
+/// The certificates of a PEM file.
+fn authority(path: &str) -> anyhow::Result<Certificate> {
+    let pem = std::fs::read(path)?;
+    let is_one = String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----");
+    ensure!(is_one, "there is no certificate in it");
+    Ok(Certificate::from_pem(&pem)?)
 }
 
 fn failure(error: &Error) -> Failure {
@@ -134,7 +148,24 @@ fn reason(error: &Error) -> String {
     match error.status() {
         Some(code) => format!("the mail server answered {code}"),
         None if error.is_timeout() => "the mail server did not answer in time".into(),
-        None if error.is_tls() => "no TLS with the mail server".into(),
-        None => "no connection to the mail server".into(),
+        None if error.is_client() => "the mail server does not offer what is needed".into(),
+        None => match tls_error(error) {
+            Some(why) => format!("no TLS with the mail server: {why}"),
+            None => "no connection to the mail server".into(),
+        },
     }
+}
+
+/// What TLS found wrong, such as a certificate by an unknown authority. It comes as a connection that broke, with
+/// data that is not valid as the cause.
+fn tls_error(error: &Error) -> Option<String> {
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        if let Some(broken) = error.downcast_ref::<std::io::Error>() {
+            let is_tls = broken.kind() == ErrorKind::InvalidData;
+            return is_tls.then(|| broken.to_string());
+        }
+        cause = error.source();
+    }
+    None
 }
