@@ -22,4 +22,5 @@ mod journey;
 mod mail_tls;
 mod migrations;
 mod sessions;
+mod tables;
 mod tidy;
