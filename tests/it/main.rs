@@ -12,6 +12,7 @@
 mod support;
 
 mod access;
+mod coaching;
 mod commands;
 mod conventions;
 mod crash;
