@@ -75,15 +75,13 @@ impl Server {
         &self,
         exchange: impl Future<Output = Result<T, Error>>,
     ) -> Result<T, Failure> {
-        match tokio::time::timeout(self.patience, exchange).await {
-            Ok(done) => done.map_err(|error| failure(&error)),
-            Err(_) => {
-                self.start_anew();
-                Err(Failure::Later(
-                    "the mail server did not answer in time".into(),
-                ))
-            }
+        if let Ok(done) = tokio::time::timeout(self.patience, exchange).await {
+            return done.map_err(|error| failure(&error));
         }
+        self.start_anew();
+        Err(Failure::Later(
+            "the mail server did not answer in time".into(),
+        ))
     }
 
     /// An exchange that is given up leaves a connection with an answer still to come, which the next mail on it would
