@@ -95,6 +95,7 @@ pub struct Mail {
     #[schema(minimum = 1, maximum = 65535)]
     pub port: u16,
     pub tls: Tls,
+    pub ca_file: String,
     pub username: String,
     #[schema(value_type = String)]
     pub password: SecretString,

@@ -13,6 +13,7 @@ use super::{Actor, Caller};
 use crate::app::App;
 use crate::db::Moment;
 use crate::error::{Error, Result};
+use crate::http::page::Format;
 
 /// What a caller shows of themselves.
 #[derive(Debug, Clone)]
@@ -66,13 +67,14 @@ async fn let_in(req: &ServiceRequest) -> Result<Option<Arc<Caller>>> {
 
 /// Whether `Accept` leaves room for what we can answer (RFC 9110 §12.5.1).
 fn accepts_an_answer(req: &ServiceRequest) -> bool {
-    const OURS: [&str; 6] = [
+    const OURS: [&str; 7] = [
         "*/*",
         "application/*",
         "application/json",
         "application/problem+json",
         "text/*",
-        "text/csv",
+        Format::Csv.media_type(),
+        Format::Xlsx.media_type(),
     ];
     let Some(accept) = req
         .headers()

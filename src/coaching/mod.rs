@@ -1,13 +1,17 @@
-//! Who coaches and coordinates which project, and the reports on how it goes.
+//! Who coaches and coordinates which project, their meetings with it, and the reports on how it goes.
 
 mod actions;
 mod model;
 mod routes;
 mod store;
 
-pub use actions::{assign, attach_coordinator, end_bound, write_update};
-pub use model::NewUpdate;
-pub use store::count_coach_updates;
+pub use actions::{
+    assign, attach_coordinator, book_session, change_session, end_bound, write_update,
+};
+pub use model::{
+    Action, Booking, CoachingSession, CoachingSessionId, NewUpdate, SessionChange, SessionState,
+};
+pub use store::{booked_sessions, count_coach_updates, session};
 
 use crate::app::Slice;
 

@@ -59,6 +59,9 @@ pub struct Load {
     pub account_id: Uuid,
     pub name: String,
     pub open_assignments: i64,
+    pub minutes_booked: i64,
+    pub minutes_held: i64,
+    pub hours_budget: Option<i64>,
 }
 
 /// Figures of a cohort, a region or the network.
@@ -132,15 +135,18 @@ pub struct RiskCounts {
     pub suppressed: bool,
 }
 
+/// A coach who works for a project of the scope now, or has booked sessions with one.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct LoadRow {
     pub account_id: Uuid,
     pub name: String,
     pub open_assignments: i64,
-    /// Null until sessions are recorded.
-    pub hours_booked: Option<f64>,
-    pub hours_held: Option<f64>,
-    pub hours_budget: Option<f64>,
+    /// Planned hours of all coaching sessions that were not cancelled.
+    pub hours_booked: f64,
+    /// Hours of the sessions that were held.
+    pub hours_held: f64,
+    /// The budgets of the open assignments; null where none has one.
+    pub hours_budget: Option<i64>,
 }
 
 #[derive(Debug, Serialize, ToSchema)]
@@ -383,9 +389,9 @@ pub fn dashboard(about: About, figures: &Figures, threshold: Option<i64>) -> Das
         account_id: one.account_id,
         name: one.name.clone(),
         open_assignments: one.open_assignments,
-        hours_booked: None,
-        hours_held: None,
-        hours_budget: None,
+        hours_booked: hours(one.minutes_booked),
+        hours_held: hours(one.minutes_held),
+        hours_budget: one.hours_budget,
     });
     Dashboard {
         cohort_id,
@@ -525,6 +531,12 @@ fn outcome(cells: &Cells, figures: &Figures) -> OutcomeCounts {
 fn ratio(part: Option<i64>, whole: Option<i64>) -> Option<f64> {
     let (part, whole) = (i32::try_from(part?).ok()?, i32::try_from(whole?).ok()?);
     (whole != 0).then(|| (f64::from(part) / f64::from(whole) * 10_000.0).round() / 10_000.0)
+}
+
+/// Minutes as hours, to a hundredth.
+fn hours(minutes: i64) -> f64 {
+    let minutes = i32::try_from(minutes).unwrap_or(i32::MAX);
+    (f64::from(minutes) / 60.0 * 100.0).round() / 100.0
 }
 
 fn tenths(days: f64) -> f64 {

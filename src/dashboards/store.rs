@@ -284,15 +284,29 @@ struct LoadRow {
     account_id: AccountId,
     #[diesel(sql_type = BigInt)]
     open: i64,
+    #[diesel(sql_type = BigInt)]
+    booked: i64,
+    #[diesel(sql_type = BigInt)]
+    held: i64,
+    #[diesel(sql_type = Nullable<BigInt>)]
+    budget: Option<i64>,
 }
 
 fn load(conn: &mut Conn, scope: &Scope) -> Result<Vec<Load>> {
+    let scope = scope.projects(conn);
     let rows: Vec<LoadRow> = diesel::sql_query(format!(
-        "SELECT assignments.account_id AS account_id, count(*) AS open
-        FROM assignments JOIN projects ON projects.id = assignments.project_id
-        WHERE assignments.ended_at IS NULL AND assignments.role = 'coach' AND {}
-        GROUP BY assignments.account_id ORDER BY open DESC, assignments.account_id",
-        scope.projects(conn)
+        "WITH parts AS (
+            SELECT assignments.account_id AS account_id, 1 AS open, assignments.hours_budget AS budget, 0 AS booked, 0 AS held
+            FROM assignments JOIN projects ON projects.id = assignments.project_id
+            WHERE assignments.ended_at IS NULL AND assignments.role = 'coach' AND {scope}
+            UNION ALL
+            SELECT coaching_sessions.coach_id, 0, NULL, coaching_sessions.planned_minutes,
+                CASE WHEN coaching_sessions.state = 'held' THEN coaching_sessions.held_minutes ELSE 0 END
+            FROM coaching_sessions JOIN projects ON projects.id = coaching_sessions.project_id
+            WHERE coaching_sessions.state <> 'cancelled' AND {scope}
+        )
+        SELECT account_id, sum(open) AS open, sum(budget) AS budget, sum(booked) AS booked, sum(held) AS held
+        FROM parts GROUP BY account_id ORDER BY open DESC, account_id"
     ))
     .load(conn)?;
     let ids: Vec<AccountId> = rows.iter().map(|row| row.account_id).collect();
@@ -301,6 +315,9 @@ fn load(conn: &mut Conn, scope: &Scope) -> Result<Vec<Load>> {
         name: names.get(&row.account_id).cloned().unwrap_or_default(),
         account_id: row.account_id.0,
         open_assignments: row.open,
+        minutes_booked: row.booked,
+        minutes_held: row.held,
+        hours_budget: row.budget,
     };
     Ok(rows.into_iter().map(load).collect())
 }

@@ -381,6 +381,33 @@ diesel::table! {
         assigned_by -> Nullable<Uid>,
         version -> BigInt,
         updated_at -> Instant,
+        hours_budget -> Nullable<Integer>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    coaching_sessions (id) {
+        id -> Uid,
+        project_id -> Uid,
+        coach_id -> Uid,
+        booked_by -> Uid,
+        state -> Text,
+        starts_at -> Instant,
+        planned_minutes -> Integer,
+        place -> Nullable<Text>,
+        link -> Nullable<Text>,
+        agenda -> Text,
+        held_minutes -> Nullable<Integer>,
+        notes -> Nullable<Text>,
+        actions -> Doc,
+        private_notes -> Nullable<Text>,
+        cancel_reason -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
     }
 }
 
@@ -523,6 +550,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     applications,
     assignments,
     calls,
+    coaching_sessions,
     cohort_quotas,
     cohorts,
     events,

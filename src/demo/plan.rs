@@ -25,6 +25,13 @@ pub enum Command {
         by_coach: bool,
         confidence: Confidence,
     },
+    /// The coach books a meeting for this day.
+    Book {
+        number: usize,
+        on: NaiveDate,
+    },
+    /// The meeting that was booked for today is held.
+    Meet(usize),
     /// Finishes the required milestones of the stay, but for those that are waived.
     Finish {
         number: usize,
@@ -101,6 +108,8 @@ fn journey(project: &Project, commands: &mut Day) {
     ) {
         let end = NaiveDate::from_ymd_opt(2018, 7, 31).unwrap_or(since);
         reports(project, since, end, Kind::Hold, commands);
+        let on = end + Duration::days(14);
+        commands.push((at(end, 12, n), Command::Book { number: n, on }));
     }
 }
 
@@ -116,6 +125,11 @@ fn reports(project: &Project, from: NaiveDate, to: NaiveDate, next: Kind, comman
             Kind::Exit | Kind::Hold | Kind::Return => Confidence::Amber,
             _ => Confidence::Green,
         };
+        if by_coach {
+            let booked = at(on - Duration::days(4), 11, n);
+            commands.push((booked, Command::Book { number: n, on }));
+            commands.push((at(on, 14, n), Command::Meet(n)));
+        }
         commands.push((
             at(on, 16, n),
             Command::Report {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use chrono::Duration;
+use chrono::{Duration, NaiveDate};
 use serde_json::{Map, Value, json};
 
 use super::PASSWORD;
@@ -12,14 +12,15 @@ use crate::accounts::{self, NewAccount};
 use crate::app::{App, Tx};
 use crate::applications::{self, Application, Decision, Outcome};
 use crate::auth::{AccountId, Actor, Caller, Grant, Role, Scope};
-use crate::coaching::{self, NewUpdate};
+use crate::coaching::{self, Action, Booking, NewUpdate, SessionChange, SessionState};
+use crate::db::Moment;
 use crate::error::{OrNotFound, Result};
 use crate::http::Seen;
 use crate::journey::{self, Kind, Step, Waiver};
 use crate::lang::{Lang, Names};
 use crate::network::files::{CallPart, CohortPart, Files, NetworkFile};
 use crate::network::{self, Pillar};
-use crate::projects::{self, AssignmentKind, AssignmentRole, NewProject, Project};
+use crate::projects::{self, AssignmentKind, AssignmentRole, NewAssignment, NewProject, Project};
 
 /// Loads the network and gives everybody an account.
 pub async fn people_and_network(app: &Arc<App>, file: &DemoFile) -> anyhow::Result<()> {
@@ -149,6 +150,8 @@ impl Doing<'_> {
                 by_coach,
                 confidence,
             } => self.report(tx, number, by_coach, confidence),
+            Command::Book { number, on } => self.book(tx, number, on),
+            Command::Meet(number) => self.meet(tx, number),
             Command::Finish { number, all } => self.finish(tx, number, all),
             Command::Step { number, at } => self.step(tx, number, at),
         }
@@ -253,12 +256,7 @@ impl Doing<'_> {
 
     fn assign(&self, tx: &mut Tx<'_>, number: usize) -> Result<()> {
         let (project, coordinator) = Self::project_and_coordinator(tx, number)?;
-        let planned = self
-            .file
-            .projects
-            .iter()
-            .find(|one| one.number == number)
-            .or_not_found()?;
+        let planned = self.planned(number)?;
         let coaches = [
             (Some(&planned.coach), AssignmentKind::Lead),
             (planned.expert.as_ref(), AssignmentKind::Expert),
@@ -266,8 +264,16 @@ impl Doing<'_> {
         for (email, kind) in coaches {
             let Some(email) = email else { continue };
             let coach = accounts::find_by_email(tx.conn, email)?.or_not_found()?;
+            let lead = kind == AssignmentKind::Lead;
+            let new = NewAssignment {
+                account: coach.id,
+                role: AssignmentRole::Coach,
+                kind,
+                pillar: None,
+                hours_budget: Some(if lead { 24 } else { 8 }),
+            };
             act_as(tx, &coordinator, |tx| {
-                coaching::assign(tx, project.id, coach.id, AssignmentRole::Coach, kind, None)
+                coaching::assign(tx, project.id, &new)
             })?;
         }
         Ok(())
@@ -280,12 +286,7 @@ impl Doing<'_> {
         by_coach: bool,
         confidence: projects::Confidence,
     ) -> Result<()> {
-        let planned = self
-            .file
-            .projects
-            .iter()
-            .find(|one| one.number == number)
-            .or_not_found()?;
+        let planned = self.planned(number)?;
         let author = if by_coach {
             planned.coach.clone()
         } else {
@@ -319,13 +320,54 @@ impl Doing<'_> {
         Ok(())
     }
 
+    fn book(&self, tx: &mut Tx<'_>, number: usize, on: NaiveDate) -> Result<()> {
+        let planned = self.planned(number)?;
+        let (project, _) = Self::project_and_coordinator(tx, number)?;
+        let booking = Booking {
+            coach: None,
+            starts_at: Moment::start_of(on).plus(Duration::hours(13)),
+            planned_minutes: if number.is_multiple_of(2) { 60 } else { 90 },
+            place: Some(planned.place.clone()),
+            link: None,
+            agenda: "What was agreed on last time, and what stands in the way.".to_owned(),
+            private_notes: None,
+        };
+        act_as(tx, &planned.coach, |tx| {
+            coaching::book_session(tx, project.id, &booking)
+        })?;
+        Ok(())
+    }
+
+    fn meet(&self, tx: &mut Tx<'_>, number: usize) -> Result<()> {
+        let planned = self.planned(number)?;
+        let (project, _) = Self::project_and_coordinator(tx, number)?;
+        let sessions = coaching::booked_sessions(tx.conn, project.id)?;
+        let session = sessions.first().or_not_found()?;
+        let agreed = Action {
+            what: "Write down what the institution answered.".to_owned(),
+            due_on: Some(tx.now.plus(Duration::days(10)).day()),
+        };
+        let held = SessionChange {
+            state: Some(SessionState::Held),
+            held_minutes: Some(if number.is_multiple_of(3) { 75 } else { 60 }),
+            notes: Some(Some("The open points were gone through.".to_owned())),
+            actions: Some(vec![agreed]),
+            ..SessionChange::default()
+        };
+        act_as(tx, &planned.coach, |tx| {
+            coaching::change_session(tx, project.id, session.id, &Seen::Any, &held)
+        })?;
+        Ok(())
+    }
+
+    /// One of the sixteen, as the file has it.
+    fn planned(&self, number: usize) -> Result<&data::Project> {
+        let mut sixteen = self.file.projects.iter();
+        sixteen.find(|one| one.number == number).or_not_found()
+    }
+
     fn finish(&self, tx: &mut Tx<'_>, number: usize, all: bool) -> Result<()> {
-        let planned = self
-            .file
-            .projects
-            .iter()
-            .find(|one| one.number == number)
-            .or_not_found()?;
+        let planned = self.planned(number)?;
         let (project, _) = Self::project_and_coordinator(tx, number)?;
         let stay = project.stay_id.or_not_found()?;
         let open = journey::milestones_of_stay(tx.conn, stay.0)?
@@ -343,12 +385,7 @@ impl Doing<'_> {
     }
 
     fn step(&self, tx: &mut Tx<'_>, number: usize, at: usize) -> Result<()> {
-        let planned = self
-            .file
-            .projects
-            .iter()
-            .find(|one| one.number == number)
-            .or_not_found()?;
+        let planned = self.planned(number)?;
         let step = planned.steps.get(at).or_not_found()?;
         let (project, coordinator) = Self::project_and_coordinator(tx, number)?;
         let gated = matches!(step.kind, Kind::Advance | Kind::Graduate);

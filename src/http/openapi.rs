@@ -7,11 +7,13 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn, PathItem};
 use utoipa::openapi::security::{Http, HttpAuthScheme, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{
-    Components, ContactBuilder, ContentBuilder, InfoBuilder, LicenseBuilder, ObjectBuilder,
-    OpenApi, OpenApiBuilder, Ref, RefOr, Required, ResponseBuilder, Type,
+    Components, ContactBuilder, ContentBuilder, InfoBuilder, KnownFormat, LicenseBuilder,
+    ObjectBuilder, OpenApi, OpenApiBuilder, Ref, RefOr, Required, ResponseBuilder, SchemaFormat,
+    Type,
 };
 use utoipa::{PartialSchema, ToSchema};
 
+use super::page::Format;
 use super::problem::{MEDIA_TYPE, Problem};
 use super::routes::{Declared, Routes, Rules};
 use crate::auth::guard::is_writing;
@@ -91,6 +93,7 @@ fn described(route: Declared) -> Vec<(String, PathItem)> {
         for operation in operations.into_iter().flatten() {
             add_policy(operation, rules);
             add_headers(operation, rules, writing);
+            add_forms(operation);
             for status in problems(operation, rules, writing) {
                 add_problem(operation, status);
             }
@@ -131,6 +134,25 @@ fn add_headers(operation: &mut Operation, rules: Rules, writing: bool) {
     }
     let about = "en, nl, fr or de: the language of names, titles and messages.";
     add_header(operation, "Accept-Language", false, about);
+}
+
+/// A list, which one knows by its parameter `format`, comes as a table too.
+fn add_forms(operation: &mut Operation) {
+    let is_list = operation.parameters.iter().flatten().any(
+        |parameter| matches!(parameter, RefOr::T(one) if place(parameter) == 1 && one.name == "format"),
+    );
+    let answer = operation.responses.responses.get_mut("200");
+    if let (true, Some(RefOr::T(answer))) = (is_list, answer) {
+        let text = || ObjectBuilder::new().schema_type(Type::String);
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        let sheet = text().format(Some(binary));
+        for (form, schema) in [(Format::Csv, text()), (Format::Xlsx, sheet)] {
+            let content = ContentBuilder::new().schema(Some(schema.build())).build();
+            answer
+                .content
+                .insert(form.media_type().into(), RefOr::T(content));
+        }
+    }
 }
 
 /// The statuses of the problems that an operation can answer.

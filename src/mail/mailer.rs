@@ -1,19 +1,15 @@
 //! Where mail leaves: an SMTP server, or a folder that takes each message as an `.eml` file.
 
 use std::path::PathBuf;
-use std::time::Duration;
 
 use anyhow::Context;
 use lettre::message::header::{self, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, Message, MultiPart};
-use lettre::transport::smtp::PoolConfig;
-use lettre::transport::smtp::authentication::Credentials;
-use lettre::{AsyncSmtpTransport, AsyncTransport, Tokio1Executor};
-use secrecy::ExposeSecret;
 
 use super::Recipient;
 use super::render::Rendered;
-use crate::config::{self, Tls, Transport};
+use super::smtp::Server;
+use crate::config::{self, Transport};
 use crate::db::Moment;
 
 /// One way out, made once at the start.
@@ -23,7 +19,7 @@ pub struct Mailer {
 }
 
 enum Way {
-    Smtp(Box<AsyncSmtpTransport<Tokio1Executor>>),
+    Smtp(Box<Server>),
     Folder(PathBuf),
 }
 
@@ -46,7 +42,7 @@ impl Mailer {
                     .with_context(|| format!("creating {}", settings.folder))?;
                 Way::Folder(PathBuf::from(&settings.folder))
             }
-            Transport::Smtp => Way::Smtp(Box::new(smtp(settings)?)),
+            Transport::Smtp => Way::Smtp(Box::new(Server::new(settings)?)),
         };
         Ok(Self { from, way })
     }
@@ -66,11 +62,7 @@ impl Mailer {
             .message(to, mail, id, at)
             .map_err(|e| Failure::Never(format!("{e:#}")))?;
         match &self.way {
-            Way::Smtp(transport) => match transport.send(message).await {
-                Ok(_) => Ok(()),
-                Err(error) if error.is_permanent() => Err(Failure::Never(reason(&error))),
-                Err(error) => Err(Failure::Later(reason(&error))),
-            },
+            Way::Smtp(server) => server.send(message).await,
             Way::Folder(folder) => write(folder, id, &message.formatted())
                 .await
                 .map_err(|e| Failure::Later(e.to_string())),
@@ -83,11 +75,7 @@ impl Mailer {
     /// What is wrong with it.
     pub async fn test(&self) -> Result<(), String> {
         match &self.way {
-            Way::Smtp(transport) => match transport.test_connection().await {
-                Ok(true) => Ok(()),
-                Ok(false) => Err("the mail server does not answer".into()),
-                Err(error) => Err(reason(&error)),
-            },
+            Way::Smtp(server) => server.test().await,
             Way::Folder(folder) => {
                 let probe = folder.join(".probe");
                 tokio::fs::write(&probe, b"")
@@ -128,34 +116,6 @@ impl Mailer {
         debug_assert!(headers.get::<header::MessageId>().is_some());
         Ok(message)
     }
-}
-
-/// What the server said, without the address that it may repeat.
-fn reason(error: &lettre::transport::smtp::Error) -> String {
-    match error.status() {
-        Some(code) => format!("the mail server answered {code}"),
-        None if error.is_timeout() => "the mail server did not answer in time".into(),
-        None if error.is_tls() => "no TLS with the mail server".into(),
-        None => "no connection to the mail server".into(),
-    }
-}
-
-fn smtp(settings: &config::Mail) -> anyhow::Result<AsyncSmtpTransport<Tokio1Executor>> {
-    type Smtp = AsyncSmtpTransport<Tokio1Executor>;
-    let builder = match settings.tls {
-        Tls::None => Smtp::builder_dangerous(&settings.host),
-        Tls::Starttls => Smtp::starttls_relay(&settings.host).context("mail.host")?,
-        Tls::Tls => Smtp::relay(&settings.host).context("mail.host")?,
-    };
-    let mut builder = builder
-        .port(settings.port)
-        .timeout(Some(Duration::from_secs(settings.timeout_seconds)))
-        .pool_config(PoolConfig::new().max_size(settings.connections));
-    if !settings.username.is_empty() {
-        let password = settings.password.expose_secret().to_owned();
-        builder = builder.credentials(Credentials::new(settings.username.clone(), password));
-    }
-    Ok(builder.build())
 }
 
 /// Writes beside and renames, so that whoever looks into the folder sees whole mails only; a copy replaces itself.

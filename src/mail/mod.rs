@@ -3,6 +3,7 @@
 pub mod mailer;
 pub mod outbox;
 pub mod render;
+mod smtp;
 
 pub use mailer::Mailer;
 pub use outbox::{MailId, Order, queue};

@@ -49,7 +49,7 @@ templates! {
     "application_submitted", "application_received", "application_waitlisted", "application_declined",
     "application_withdrawn", "project_entered", "project_advanced", "project_returned", "project_held",
     "project_resumed", "project_exited", "project_graduated", "assignment_started", "assignment_ended",
-    "update_written", "milestone_done",
+    "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
 }
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -151,6 +151,8 @@ mod tests {
             "feedback": optional("Well\n\ndone & more"), "pillar": "Test", "from_pillar": "Create & Learn",
             "cohort": optional("2018"), "reason": optional("Because"), "reason_text": "team", "lesson": optional("Ask first"),
             "role_text": "lead coach", "milestone": "Need confirmed", "confidence": "green",
+            "coach": "Bea", "starts_at": "2018-03-01 09:00 UTC", "minutes": 60, "place": optional("Rue <1>"),
+            "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
         })
     }
 

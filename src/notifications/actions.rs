@@ -12,6 +12,7 @@ use crate::accounts;
 use crate::app::{App, Tx};
 use crate::applications::{self, ApplicationId};
 use crate::auth::{AccountId, Caller};
+use crate::coaching::{self, CoachingSessionId};
 use crate::error::Result;
 use crate::events::{self, Event};
 use crate::http::Seen;
@@ -160,6 +161,10 @@ fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
         let titles = journey::milestone_titles(tx.conn, ProjectId(event.subject_id.0), id)?;
         add(&mut values, json!({ "milestone": titles }));
     }
+    if let Some(id) = event.noted_id("session_id") {
+        let told = of_session(tx, event, CoachingSessionId(id))?;
+        add(&mut values, told);
+    }
     Ok(values)
 }
 
@@ -218,6 +223,20 @@ fn of_application(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
         "sha256": application.content_sha256,
         "feedback": application.feedback.unwrap_or_default(),
         "region": region,
+    }))
+}
+
+fn of_session(tx: &mut Tx<'_>, event: &Event, id: CoachingSessionId) -> Result<Value> {
+    let session = coaching::session(tx.conn, ProjectId(event.subject_id.0), id)?;
+    let starts_at = session.starts_at.utc().format("%Y-%m-%d %H:%M UTC");
+    Ok(json!({
+        "coach": accounts::find(tx.conn, session.coach_id)?.name,
+        "starts_at": starts_at.to_string(),
+        "minutes": session.planned_minutes,
+        "place": session.place.unwrap_or_default(),
+        "meeting_link": session.link.unwrap_or_default(),
+        "agenda": session.agenda,
+        "reason": session.cancel_reason.unwrap_or_default(),
     }))
 }
 

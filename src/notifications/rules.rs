@@ -100,6 +100,16 @@ pub const RULES: &[Rule] = &[
     ),
     mail("assignment.started", &[Subject], "assignment_started"),
     mail("assignment.ended", &[Subject], "assignment_ended"),
+    mail(
+        "coaching_session.booked",
+        &[Founders, Subject],
+        "coaching_session_booked",
+    ),
+    mail(
+        "coaching_session.cancelled",
+        &[Founders, Subject],
+        "coaching_session_cancelled",
+    ),
     message(
         "update.written",
         &[Founders, Coaches, Coordinators],

@@ -7,13 +7,13 @@ mod store;
 
 pub use actions::{create, keep_course};
 pub use model::{
-    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewProject,
-    Project, ProjectId, State, StayId, at_risk, may_manage, may_represent, reference,
+    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewAssignment,
+    NewProject, Project, ProjectId, State, StayId, at_risk, may_manage, may_represent, reference,
 };
 pub use store::{
     Filter, RISK, add_assignment, assignment, assignments, close_assignment, count_open_of, find,
-    insert_with_reference, list, lock, matching, one, open_assignments, search, visible,
-    working_at,
+    insert_with_reference, keep_budget, list, lock, matching, one, open_assignments, search,
+    visible, working_at,
 };
 
 use crate::app::Slice;

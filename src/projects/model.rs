@@ -146,6 +146,18 @@ pub struct Assignment {
     pub assigned_by: Option<AccountId>,
     pub version: i64,
     pub updated_at: Moment,
+    /// How many hours the person may spend on the project.
+    pub hours_budget: Option<i32>,
+}
+
+/// Who is to work for a project, and as what.
+#[derive(Debug, Clone)]
+pub struct NewAssignment {
+    pub account: AccountId,
+    pub role: AssignmentRole,
+    pub kind: AssignmentKind,
+    pub pillar: Option<Pillar>,
+    pub hours_budget: Option<i32>,
 }
 
 /// Why an active project is at risk; empty where it is not.

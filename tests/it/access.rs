@@ -192,6 +192,7 @@ const PAGES: &[&str] = &[
     "/milestones",
     "/assignments",
     "/updates",
+    "/coaching-sessions",
     "/team",
 ];
 

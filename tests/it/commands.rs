@@ -248,6 +248,10 @@ async fn the_demo_is_the_cohort_of_2018() {
     let rows = figures["funnel"].as_array().expect("a funnel").iter();
     let entered: Vec<&Value> = rows.map(|row| &row["entered"]).collect();
     assert_eq!(entered, [12, 15, 13, 12]);
+    let load = figures["coach_load"].as_array().expect("coaches");
+    let hours = |name: &str| -> f64 { load.iter().filter_map(|row| row[name].as_f64()).sum() };
+    let (booked, held) = (hours("hours_booked"), hours("hours_held"));
+    assert!(held > 20.0 && booked > held, "{booked} and {held}");
     let states = &figures["selection"]["by_state"];
     for (state, count) in [
         ("accepted", 16),

@@ -365,7 +365,7 @@ async fn oracle(world: &World, admin: &Client, projects: &str, applications: &st
         .for_each(|coach| *load.entry(coach).or_default() += 1);
     let load: Vec<Value> = load
         .iter()
-        .map(|(coach, open)| json!({ "account_id": coach, "open_assignments": open, "hours_booked": null }))
+        .map(|(coach, open)| json!({ "account_id": coach, "open_assignments": open, "hours_booked": 0, "hours_budget": null }))
         .collect();
     let mut projects: BTreeMap<&str, Value> = STATES
         .iter()

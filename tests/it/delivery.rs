@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use chrono::Duration as Span;
+use colonnade::config::Config;
 use colonnade::jobs;
 use futures_util::future;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 
+use crate::support::world::app;
 use crate::support::{Client, Letter, Setup, Sink, World};
 
 /// A world with mail by SMTP.
@@ -144,6 +146,97 @@ async fn a_mail_server_that_hangs_or_is_down_holds_up_no_request() {
     let queued = outbox(&admin, "queued").await;
     assert_eq!(queued.len(), 1);
     assert_eq!(queued[0]["last_error"], "no connection to the mail server");
+}
+
+/// A world whose mail server is waited for one second at most.
+async fn impatient_world(sink: Sink) -> World {
+    World::with(Setup {
+        smtp: Some(sink),
+        adjust: Some(|config| config.mail.timeout_seconds = 1),
+    })
+    .await
+}
+
+#[actix_web::test]
+async fn a_mail_server_that_never_answers_does_not_stop_the_worker() {
+    let mut world = impatient_world(Sink::start(0)).await;
+    let admin = world.admin().await;
+    let founder = one_mail(&world).await;
+    assert_eq!(world.mails().await.len(), 1, "a connection is open now");
+    let sink = world.smtp.take().expect("the mail server");
+    sink.freeze();
+    let (call, _) = world.open_call(4, &[]).await;
+    let project = world.project(&founder, "Podoméa").await;
+    world.submitted(&founder, &project, &call).await;
+    let worker = tokio::time::timeout(Duration::from_secs(10), world.deliver()).await;
+    worker.expect("the worker comes back by itself");
+    let queued = outbox(&admin, "queued").await;
+    assert_eq!(queued.len(), 1);
+    assert_eq!(queued[0]["attempts"], 1);
+    let why = "the mail server did not answer in time";
+    assert_eq!(queued[0]["last_error"], why);
+    sink.thaw();
+    world.pass(Span::seconds(30));
+    world.deliver().await;
+    let letters = sink.letters();
+    assert_eq!(letters.len(), 2);
+    let id = queued[0]["id"].as_str().expect("an id");
+    assert_eq!(letters[1].message_id, format!("{id}@example.org"));
+}
+
+#[actix_web::test]
+async fn an_answer_that_comes_too_late_is_not_taken_for_that_to_the_next_try() {
+    let sink = [("SINK_LATE", "1".into()), ("SINK_REFUSE", "1".into())];
+    let world = impatient_world(Sink::start_with(&sink)).await;
+    let admin = world.admin().await;
+    one_mail(&world).await;
+    for why in [
+        "the mail server did not answer in time",
+        "the mail server answered 451",
+    ] {
+        world.deliver().await;
+        let queued = outbox(&admin, "queued").await;
+        assert_eq!(queued.len(), 1, "{why}");
+        assert_eq!(queued[0]["last_error"], why);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        world.pass(Span::seconds(60));
+    }
+    let letters = world.mails().await;
+    let copies = copies(&letters);
+    assert_eq!((letters.len(), copies.len()), (2, 1), "one mail, twice");
+    assert_eq!(outbox(&admin, "sent").await[0]["attempts"], 3);
+}
+
+#[actix_web::test]
+async fn a_mail_waits_until_the_sign_in_to_the_mail_server_is_right() {
+    let cases: [(fn(&mut Config), &str); 2] = [
+        (|config| config.mail.password = "wrong".into(), "535"),
+        (|config| config.mail.username = String::new(), "530"),
+    ];
+    for (adjust, code) in cases {
+        let world = World::with(Setup {
+            smtp: Some(Sink::start(0)),
+            adjust: Some(adjust),
+        })
+        .await;
+        let admin = world.admin().await;
+        one_mail(&world).await;
+        assert_eq!(world.mails().await.len(), 0);
+        let queued = outbox(&admin, "queued").await;
+        assert_eq!(queued.len(), 1, "{code}");
+        let why = format!("the mail server answered {code}");
+        assert_eq!(queued[0]["last_error"], why);
+        let mut config = world.app.config.clone();
+        config.mail.username = "colonnade".into();
+        config.mail.password = "let me in".into();
+        let mended = app(config, &world.clock);
+        world.pass(Span::seconds(30));
+        jobs::drain(&mended).await.expect("the worker");
+        let letters = world.mails().await;
+        assert_eq!(letters.len(), 1);
+        let id = queued[0]["id"].as_str().expect("an id");
+        assert_eq!(letters[0].message_id, format!("{id}@example.org"));
+    }
 }
 
 #[actix_web::test]

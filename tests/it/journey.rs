@@ -259,6 +259,7 @@ async fn a_stranger_sees_nothing(stranger: &Client, project: &str, application: 
         "/milestones",
         "/assignments",
         "/updates",
+        "/coaching-sessions",
         "/team",
     ] {
         stranger

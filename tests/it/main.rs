@@ -12,6 +12,7 @@
 mod support;
 
 mod access;
+mod coaching;
 mod commands;
 mod conventions;
 mod crash;
@@ -19,6 +20,8 @@ mod dashboards;
 mod delivery;
 mod docs;
 mod journey;
+mod mail_tls;
 mod migrations;
 mod sessions;
+mod tables;
 mod tidy;

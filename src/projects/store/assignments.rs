@@ -9,8 +9,7 @@ use crate::db::{Conn, Moment};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
 use crate::native;
-use crate::network::Pillar;
-use crate::projects::model::{Assignment, AssignmentId, AssignmentKind, AssignmentRole, ProjectId};
+use crate::projects::model::{Assignment, AssignmentId, NewAssignment, ProjectId};
 
 /// Somebody starts to work for a project. False where they do already.
 ///
@@ -19,15 +18,12 @@ use crate::projects::model::{Assignment, AssignmentId, AssignmentKind, Assignmen
 pub fn add_assignment(
     tx: &mut Tx<'_>,
     project: ProjectId,
-    account: AccountId,
-    role: AssignmentRole,
-    kind: AssignmentKind,
-    pillar: Option<Pillar>,
+    new: &NewAssignment,
 ) -> Result<Option<Assignment>> {
     let open = assignments::table
         .filter(assignments::project_id.eq(project))
-        .filter(assignments::account_id.eq(account))
-        .filter(assignments::role.eq(role))
+        .filter(assignments::account_id.eq(new.account))
+        .filter(assignments::role.eq(new.role))
         .filter(assignments::ended_at.is_null());
     let known: i64 = open.count().get_result(tx.conn)?;
     if known > 0 {
@@ -38,10 +34,11 @@ pub fn add_assignment(
         .values((
             assignments::id.eq(id),
             assignments::project_id.eq(project),
-            assignments::account_id.eq(account),
-            assignments::role.eq(role),
-            assignments::kind.eq(kind),
-            assignments::pillar.eq(pillar),
+            assignments::account_id.eq(new.account),
+            assignments::role.eq(new.role),
+            assignments::kind.eq(new.kind),
+            assignments::pillar.eq(new.pillar),
+            assignments::hours_budget.eq(new.hours_budget),
             assignments::started_at.eq(tx.now),
             assignments::assigned_by.eq(tx.caller.account()),
             assignments::version.eq(1_i64),
@@ -121,6 +118,27 @@ pub fn close_assignment(tx: &mut Tx<'_>, id: AssignmentId, reason: &str) -> Resu
     } else {
         Ok(())
     }
+}
+
+/// Sets how many hours somebody may spend on a project.
+///
+/// # Errors
+/// `stale-version` where the assignment has changed meanwhile.
+pub fn keep_budget(tx: &mut Tx<'_>, seen: &Assignment, hours: Option<i32>) -> Result<Assignment> {
+    let unchanged = assignments::table
+        .find(seen.id)
+        .filter(assignments::version.eq(seen.version));
+    let kept = diesel::update(unchanged)
+        .set((
+            assignments::hours_budget.eq(hours),
+            assignments::version.eq(assignments::version + 1),
+            assignments::updated_at.eq(tx.now),
+        ))
+        .execute(tx.conn)?;
+    if kept == 0 {
+        return Err(Error::stale());
+    }
+    assignment(tx.conn, seen.project_id, seen.id)
 }
 
 /// How many projects somebody works for now.

@@ -8,8 +8,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Bool, Date, Text};
 
 pub use assignments::{
-    add_assignment, assignment, assignments, close_assignment, count_open_of, open_assignments,
-    working_at,
+    add_assignment, assignment, assignments, close_assignment, count_open_of, keep_budget,
+    open_assignments, working_at,
 };
 
 use super::model::{Course, NewProject, Project, ProjectId, State, reference};

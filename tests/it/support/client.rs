@@ -19,6 +19,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub headers: reqwest::header::HeaderMap,
     pub text: String,
+    pub bytes: Vec<u8>,
 }
 
 /// A request before it is sent.
@@ -137,10 +138,12 @@ impl Ask {
     pub async fn try_send(self) -> Option<Answer> {
         let response = self.request.send().await.ok()?;
         let (status, headers) = (response.status(), response.headers().clone());
+        let bytes = response.bytes().await.ok()?.to_vec();
         Some(Answer {
             status,
             headers,
-            text: response.text().await.ok()?,
+            text: String::from_utf8_lossy(&bytes).into_owned(),
+            bytes,
         })
     }
 }

@@ -76,13 +76,36 @@ fn parse(raw: &str) -> Letter {
 pub struct Sink {
     pub port: u16,
     pub folder: tempfile::TempDir,
+    /// The authority that its certificate is by, if it has one.
+    pub authority: Option<PathBuf>,
     process: Child,
 }
 
 impl Sink {
     /// Starts it; the first `refuse` messages are refused for the time being.
     pub fn start(refuse: usize) -> Self {
+        Self::start_with(&[("SINK_REFUSE", refuse.to_string())])
+    }
+
+    /// Starts it with settings of its own, which the program's first lines explain.
+    pub fn start_with(settings: &[(&str, String)]) -> Self {
+        Self::start_in(tempfile::tempdir().expect("a folder"), settings)
+    }
+
+    /// Starts it with TLS, as `starttls` or `tls`, and a certificate for `localhost` by an authority of its own.
+    pub fn start_with_tls(how: &str) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
+        let (authority, identity) = certificates(folder.path());
+        let settings = [
+            ("SINK_TLS", how.to_owned()),
+            ("SINK_IDENTITY", identity.display().to_string()),
+        ];
+        let mut sink = Self::start_in(folder, &settings);
+        sink.authority = Some(authority);
+        sink
+    }
+
+    fn start_in(folder: tempfile::TempDir, settings: &[(&str, String)]) -> Self {
         let test = std::env::current_exe().expect("this program");
         let built = test
             .parent()
@@ -90,8 +113,8 @@ impl Sink {
             .expect("the target folder");
         let mut process = Command::new(built.join("examples/smtp_sink"))
             .arg(folder.path())
-            .env("SINK_REFUSE", refuse.to_string())
             .env("SINK_PASSWORD", "let me in")
+            .envs(settings.iter().map(|(name, value)| (name, value)))
             .stdout(Stdio::piped())
             .spawn()
             .expect("the SMTP server; cargo test builds it");
@@ -102,8 +125,14 @@ impl Sink {
         Self {
             port: line.trim().parse().expect("a port"),
             folder,
+            authority: None,
             process,
         }
+    }
+
+    /// Everything that it heard outside TLS.
+    pub fn heard_in_clear(&self) -> String {
+        std::fs::read_to_string(self.folder.path().join("clear.log")).expect("its notes")
     }
 
     /// Makes it hang: connections are taken, and nobody answers.
@@ -131,4 +160,22 @@ impl Drop for Sink {
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
+}
+
+/// Makes an authority and a certificate for `localhost` by it. Gives the PEM files of the authority, and of the
+/// certificate with its key.
+fn certificates(folder: &Path) -> (PathBuf, PathBuf) {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    let mut params = CertificateParams::new([]).expect("an authority");
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    let key = KeyPair::generate().expect("a key");
+    let authority = CertifiedIssuer::self_signed(params, key).expect("an authority");
+    let key = KeyPair::generate().expect("a key");
+    let params = CertificateParams::new(["localhost".to_owned()]).expect("a name");
+    let own = params.signed_by(&key, &authority).expect("a certificate");
+    let (root, identity) = (folder.join("authority.pem"), folder.join("identity.pem"));
+    std::fs::write(&root, authority.pem()).expect("a file");
+    let both = format!("{}{}", own.pem(), key.serialize_pem());
+    std::fs::write(&identity, both).expect("a file");
+    (root, identity)
 }

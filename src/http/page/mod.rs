@@ -1,14 +1,19 @@
-//! Lists: keyset paging that stays stable under concurrent writes, and the same list as CSV.
+//! Lists: keyset paging that stays stable under concurrent writes, and the forms of a list.
+
+mod form;
+mod table;
 
 use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use utoipa::ToSchema;
 use uuid::Uuid;
 
+pub use form::Format;
+
+use self::table::Table;
 use super::context::Ctx;
 use super::reply::Reply;
 use crate::db::Moment;
@@ -31,14 +36,6 @@ pub struct Paging {
     pub cursor: Option<String>,
     pub sort: Option<String>,
     pub format: Option<Format>,
-}
-
-crate::words! {
-    /// The form of a list.
-    pub enum Format {
-        Json = "json",
-        Csv = "csv",
-    }
 }
 
 /// Where a page starts, in which order, and how long it is.
@@ -212,29 +209,35 @@ pub fn answer_by<T: Serialize>(
     format: Option<Format>,
 ) -> Result<HttpResponse> {
     let req = ctx.request();
-    let accepts_csv = req
-        .headers()
-        .get(header::ACCEPT)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|value| value.trim_start().starts_with("text/csv"));
+    let accept = req.headers().get(header::ACCEPT);
+    let form =
+        format.unwrap_or_else(|| Format::negotiate(accept.and_then(|value| value.to_str().ok())));
+    let name = name(req.path());
+    let body = match form {
+        Format::Json => Reply::ok(page)?.body.unwrap_or_default().into_bytes(),
+        Format::Csv => Table::of(&page.data)?.csv()?,
+        Format::Xlsx => Table::of(&page.data)?.xlsx(&name, ctx.now)?,
+    };
     let mut answer = HttpResponse::Ok();
+    answer.insert_header((header::CONTENT_TYPE, form.content_type()));
+    if form != Format::Json {
+        let file = format!("attachment; filename=\"{name}.{form}\"");
+        answer.insert_header((header::CONTENT_DISPOSITION, file));
+    }
     if let Some(next) = &page.next {
         answer.insert_header((
             header::LINK,
             format!("<{}>; rel=\"next\"", next_url(req, parameter, next)),
         ));
     }
-    if format == Some(Format::Csv) || (format.is_none() && accepts_csv) {
-        answer.insert_header((
-            header::CONTENT_TYPE,
-            "text/csv; charset=utf-8; header=present",
-        ));
-        return Ok(answer.body(csv(&page.data)?));
-    }
-    let body = Reply::ok(page)?.body.unwrap_or_default();
-    Ok(answer
-        .insert_header((header::CONTENT_TYPE, "application/json"))
-        .body(body))
+    Ok(answer.body(body))
+}
+
+/// What the rows of a list are called: the last part of its path, which is a word of ours.
+fn name(path: &str) -> String {
+    let last = path.rsplit('/').next().unwrap_or_default();
+    let is_plain = |letter: &char| letter.is_ascii_alphanumeric() || *letter == '-';
+    last.chars().filter(is_plain).take(31).collect()
 }
 
 fn next_url(req: &HttpRequest, parameter: &str, next: &str) -> String {
@@ -246,71 +249,6 @@ fn next_url(req: &HttpRequest, parameter: &str, next: &str) -> String {
         .collect();
     let glue = if kept.is_empty() { "" } else { "&" };
     format!("{}?{}{glue}{own}{next}", req.path(), kept.join("&"))
-}
-
-/// The rows as RFC 4180 text; nested values are flattened to dotted columns.
-fn csv<T: Serialize>(rows: &[T]) -> Result<String> {
-    let mut columns: Vec<String> = Vec::new();
-    let mut flat = Vec::new();
-    for row in rows {
-        let mut cells = Vec::new();
-        flatten(
-            "",
-            &serde_json::to_value(row).map_err(anyhow::Error::from)?,
-            &mut cells,
-        );
-        for (name, _) in &cells {
-            if !columns.contains(name) {
-                columns.push(name.clone());
-            }
-        }
-        flat.push(cells);
-    }
-    let mut writer = csv::WriterBuilder::new()
-        .terminator(csv::Terminator::CRLF)
-        .from_writer(Vec::new());
-    if columns.is_empty() {
-        return Ok(String::new());
-    }
-    writer.write_record(&columns).map_err(anyhow::Error::from)?;
-    for cells in flat {
-        let record = columns.iter().map(|column| {
-            cells
-                .iter()
-                .find(|(name, _)| name == column)
-                .map_or_else(String::new, |(_, text)| text.clone())
-        });
-        writer.write_record(record).map_err(anyhow::Error::from)?;
-    }
-    let bytes = writer.into_inner().map_err(|e| anyhow::anyhow!("{e}"))?;
-    Ok(String::from_utf8(bytes).map_err(anyhow::Error::from)?)
-}
-
-fn flatten(prefix: &str, value: &Value, cells: &mut Vec<(String, String)>) {
-    match value {
-        Value::Object(fields) => {
-            for (name, field) in fields {
-                let name = if prefix.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{prefix}.{name}")
-                };
-                flatten(&name, field, cells);
-            }
-        }
-        Value::Null => cells.push((prefix.to_owned(), String::new())),
-        Value::String(text) => cells.push((prefix.to_owned(), harmless(text))),
-        other => cells.push((prefix.to_owned(), other.to_string())),
-    }
-}
-
-/// A text that a spreadsheet won't take for a formula.
-fn harmless(text: &str) -> String {
-    if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\0']) {
-        format!("'{text}")
-    } else {
-        text.to_owned()
-    }
 }
 
 /// What the list was filtered by, so that a cursor is good for that only.
@@ -341,26 +279,6 @@ fn decode(text: &str) -> Option<Cursor> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_cell_is_never_a_formula() {
-        for text in ["=1+1", "+1", "-1", "@x", "\tx"] {
-            assert!(harmless(text).starts_with('\''));
-        }
-        assert_eq!(harmless("plain"), "plain");
-    }
-
-    #[test]
-    fn rows_become_lines_and_nested_values_columns() {
-        let rows = [
-            serde_json::json!({"a": "x,\"y\"", "b": {"c": 1}}),
-            serde_json::json!({"a": null, "d": true}),
-        ];
-        assert_eq!(
-            csv(&rows).unwrap(),
-            "a,b.c,d\r\n\"x,\"\"y\"\"\",1,\r\n,,true\r\n"
-        );
-    }
 
     proptest::proptest! {
         #[test]

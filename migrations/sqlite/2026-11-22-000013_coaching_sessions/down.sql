@@ -1,0 +1,2 @@
+DROP TABLE coaching_sessions;
+ALTER TABLE assignments DROP COLUMN hours_budget;
