@@ -209,11 +209,9 @@ async fn an_answer_that_comes_too_late_is_not_taken_for_that_to_the_next_try() {
 
 #[actix_web::test]
 async fn a_mail_waits_until_the_sign_in_to_the_mail_server_is_right() {
-    let cases: [(fn(&mut Config), &str); 2] = [
-        (|config| config.mail.password = "wrong".into(), "535"),
-        (|config| config.mail.username = String::new(), "530"),
-    ];
-    for (adjust, code) in cases {
+    let wrong: fn(&mut Config) = |config| config.mail.password = "wrong".into();
+    let none: fn(&mut Config) = |config| config.mail.username = String::new();
+    for (adjust, code) in [(wrong, "535"), (none, "530")] {
         let world = World::with(Setup {
             smtp: Some(Sink::start(0)),
             adjust: Some(adjust),

@@ -67,12 +67,9 @@ async fn mail_leaves_inside_tls_with_the_sign_in() {
 
 #[actix_web::test]
 async fn a_certificate_that_is_not_trusted_gets_no_mail() {
-    let unknown = |config: &mut Config| config.mail.ca_file = String::new();
-    let foreign = |config: &mut Config| config.mail.host = "127.0.0.1".into();
-    let cases: [(&dyn Fn(&mut Config), &str); 2] = [
-        (&unknown, "UnknownIssuer"),
-        (&foreign, "not valid for name"),
-    ];
+    let unknown: fn(&mut Config) = |config| config.mail.ca_file = String::new();
+    let foreign: fn(&mut Config) = |config| config.mail.host = "127.0.0.1".into();
+    let cases = [(unknown, "UnknownIssuer"), (foreign, "not valid for name")];
     for (how, tls) in [("starttls", Tls::Starttls), ("tls", Tls::Tls)] {
         for (adjust, why) in cases {
             let world = waiting(Sink::start_with_tls(how)).await;
