@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::auth::guard::Credentials;
 use crate::auth::passwords::Passwords;
-use crate::auth::secrets::Secrets;
+use crate::auth::secrets::{Secrets, Signer};
 use crate::auth::tokens::Tokens;
 use crate::auth::{AccountId, Caller};
 use crate::clock::{Chance, Clock, new_id};
@@ -75,6 +75,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,
     pub secrets: Secrets,
+    /// Signs the ledger's entries.
+    pub ledger: Signer,
     pub tokens: Tokens,
     pub passwords: Passwords,
     pub mailer: Mailer,
@@ -119,6 +121,7 @@ impl App {
     ) -> anyhow::Result<Self> {
         let place = config.place()?;
         let secrets = Secrets::new(&crate::secret_file::secret(&config, chance.as_ref())?);
+        let ledger = crate::secret_file::ledger_signer(&config, chance.as_ref())?;
         let sizes = Sizes {
             readers: config.database.readers,
             pg_connections: config.database.pg_connections,
@@ -134,6 +137,7 @@ impl App {
             db: Db::start(place, sizes),
             tokens: Tokens::new(&secrets, config.auth.access_minutes),
             secrets,
+            ledger,
             passwords: Passwords::new(config.auth.hashers)?,
             mailer: Mailer::new(&config.mail)?,
             shapes: Shapes::default(),

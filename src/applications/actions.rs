@@ -3,12 +3,13 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    Application, ApplicationId, ApplicationState, Outcome, Refusal, canonical, content, merge,
+    Application, ApplicationId, ApplicationState, Outcome, Refusal, content, merge,
     reasons_against,
 };
 use super::store;
 use crate::app::Tx;
 use crate::auth::secrets::sha256;
+use crate::canonical;
 use crate::coaching;
 use crate::db::{Conn, Json};
 use crate::error::{Error, FieldError, FieldErrors, Refused, Result};
@@ -137,7 +138,7 @@ pub fn submit(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Applica
         return Err(refused.into());
     }
     let frozen = content(&application, &project, &call);
-    application.content_sha256 = Some(sha256(canonical(&frozen).as_bytes()));
+    application.content_sha256 = Some(sha256(canonical::text(&frozen).as_bytes()));
     application.frozen = Some(Json(frozen));
     application.state = ApplicationState::Submitted;
     application.submitted_at = Some(tx.now);
