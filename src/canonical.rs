@@ -19,10 +19,9 @@ pub fn text(value: &Value) -> String {
             });
             format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
         }
-        Value::Array(items) => format!(
-            "[{}]",
-            items.iter().map(text).collect::<Vec<_>>().join(",")
-        ),
+        Value::Array(items) => {
+            format!("[{}]", items.iter().map(text).collect::<Vec<_>>().join(","))
+        }
         other => other.to_string(),
     }
 }

@@ -1,6 +1,6 @@
 //! What happens when somebody is assigned to a project, or reports on it.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{NewUpdate, Refusal, Update, author_role};
 use super::store;
@@ -36,7 +36,7 @@ pub fn assign(
     }
     let assigned = projects::add_assignment(tx, project.id, account, role, kind, pillar)?;
     let assignment = assigned.ok_or(Refusal::AlreadyAssigned)?;
-    record(tx, "assignment.started", &project, &assignment)?;
+    record(tx, "assignment.started", &project, &assignment, None)?;
     Ok(assignment)
 }
 
@@ -79,7 +79,13 @@ pub fn unassign(tx: &mut Tx<'_>, project: ProjectId, id: AssignmentId) -> Result
     }
     let assignment = projects::assignment(tx.conn, project.id, id)?;
     projects::close_assignment(tx, id, "unassigned")?;
-    record(tx, "assignment.ended", &project, &assignment)
+    record(
+        tx,
+        "assignment.ended",
+        &project,
+        &assignment,
+        Some("unassigned"),
+    )
 }
 
 /// Gives a project its regional coordinator if it has none: the one of its region with the fewest open projects.
@@ -111,7 +117,7 @@ pub fn attach_coordinator(tx: &mut Tx<'_>, project: &Project) -> Result<()> {
         if let Some(assignment) =
             projects::add_assignment(tx, project.id, coordinator, role, kind, None)?
         {
-            record(tx, "assignment.attached", project, &assignment)?;
+            record(tx, "assignment.attached", project, &assignment, None)?;
         }
     }
     Ok(())
@@ -130,16 +136,13 @@ pub fn end_bound(
     for one in projects::open_assignments(tx.conn, project.id)? {
         let bound = one.pillar == Some(left);
         if bound || (all_coaches && one.role == AssignmentRole::Coach) {
-            projects::close_assignment(
-                tx,
-                one.id,
-                if bound {
-                    "pillar-left"
-                } else {
-                    "journey-ended"
-                },
-            )?;
-            record(tx, "assignment.closed", project, &one)?;
+            let reason = if bound {
+                "pillar-left"
+            } else {
+                "journey-ended"
+            };
+            projects::close_assignment(tx, one.id, reason)?;
+            record(tx, "assignment.closed", project, &one, Some(reason))?;
         }
     }
     Ok(())
@@ -167,18 +170,25 @@ pub fn write_update(tx: &mut Tx<'_>, id: ProjectId, new: &NewUpdate) -> Result<U
     projects::keep_course(tx, &project, &course)?;
     let data =
         json!({ "update_id": update.id, "confidence": update.confidence, "author_role": role });
+    let before = json!({ "last_confidence": project.last_confidence });
+    let after = json!({
+        "last_confidence": update.confidence, "note": events::fingerprint(tx, update.note.as_str()),
+    });
     let fact = Fact::new("update.written", "project", id.0)
         .within(id.0, project.region.as_deref())
-        .data(data);
+        .data(data)
+        .changed(before, after);
     events::record(tx, fact)?;
     Ok(update)
 }
 
+/// Tells of an assignment that began, or why it ended.
 fn record(
     tx: &mut Tx<'_>,
     kind: &'static str,
     project: &Project,
     assignment: &Assignment,
+    ended: Option<&str>,
 ) -> Result<()> {
     let data = json!({
         "assignment_id": assignment.id, "account_id": assignment.account_id,
@@ -186,5 +196,11 @@ fn record(
     });
     let fact =
         Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
-    events::record(tx, fact.data(data)).map(|_| ())
+    let open = json!({ "open": true, "pillar": assignment.pillar });
+    let fact = fact.data(data);
+    let fact = match ended {
+        None => fact.changed(Value::Null, open),
+        Some(reason) => fact.changed(open, json!({ "open": false, "end_reason": reason })),
+    };
+    events::record(tx, fact).map(|_| ())
 }

@@ -67,7 +67,10 @@ pub(super) fn commit(conn: &mut Conn) -> QueryResult<()> {
 }
 
 /// Reads a state of the database that nobody changes meanwhile.
-pub fn snapshot<T>(conn: &mut Conn, work: impl FnOnce(&mut Conn) -> QueryResult<T>) -> QueryResult<T> {
+pub fn snapshot<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> QueryResult<T>,
+) -> QueryResult<T> {
     conn.transaction(|conn| {
         if let Conn::Pg(pg) = conn {
             diesel::sql_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")

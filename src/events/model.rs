@@ -126,7 +126,9 @@ mod tests {
     #[test]
     fn only_what_changed_is_noted() {
         let fact = Fact::new("a.b", "a", Uuid::nil()).data(json!({"id": 1}));
-        let changed = fact.clone().changed(json!({"x": 1, "y": 2}), json!({"x": 1, "y": 3}));
+        let changed = fact
+            .clone()
+            .changed(json!({"x": 1, "y": 2}), json!({"x": 1, "y": 3}));
         assert_eq!(
             changed.data,
             json!({"id": 1, "before": {"y": 2}, "after": {"y": 3}})

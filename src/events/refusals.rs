@@ -55,13 +55,7 @@ pub fn refuse(tx: &mut Tx<'_>, attempt: &Attempt, code: &str) -> Result<()> {
         Actor::Nobody | Actor::System => return Ok(()),
     };
     let since = tx.now.minus(Duration::minutes(1));
-    let known = store::count_lately(
-        tx.conn,
-        EventId(id),
-        ATTEMPT_REFUSED,
-        since,
-        MOST_A_MINUTE,
-    )?;
+    let known = store::count_lately(tx.conn, EventId(id), ATTEMPT_REFUSED, since, MOST_A_MINUTE)?;
     if known >= MOST_A_MINUTE {
         return Ok(());
     }

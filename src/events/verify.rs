@@ -316,12 +316,7 @@ fn against_anchor(event: &Event, anchored: Option<&(i64, String)>) -> Option<Fin
 }
 
 /// What is wrong with the end of a chain, all of whose entries are sound.
-fn judge_end(
-    chain: EventId,
-    last: &Before,
-    head: Option<&Head>,
-    anchored: i64,
-) -> Option<Finding> {
+fn judge_end(chain: EventId, last: &Before, head: Option<&Head>, anchored: i64) -> Option<Finding> {
     let end = head.map_or(0, |head| head.length).max(anchored);
     let bad = |sequence, event, wrong| {
         Some(Finding {
@@ -334,8 +329,7 @@ fn judge_end(
     if end > last.sequence {
         return bad(last.sequence + 1, None, Wrong::Truncated);
     }
-    let agrees =
-        head.is_some_and(|head| head.length == last.sequence && head.mac == last.mac);
+    let agrees = head.is_some_and(|head| head.length == last.sequence && head.mac == last.mac);
     if agrees {
         None
     } else {

@@ -76,7 +76,10 @@ pub fn is_refusal(code: &str) -> bool {
 /// The code of an answer that is a problem.
 #[must_use]
 pub fn code_in(response: &HttpResponse) -> Option<&'static str> {
-    response.extensions().get::<Draft>().map(|draft| draft.0.code)
+    response
+        .extensions()
+        .get::<Draft>()
+        .map(|draft| draft.0.code)
 }
 
 /// The code for a status that the framework answered by itself.

@@ -138,7 +138,9 @@ impl RouteTable {
             .0
             .iter()
             .filter(|entry| entry.method == *method && fits(&entry.path, path));
-        fitting.next().map(|entry| (entry.path.as_str(), entry.rules))
+        fitting
+            .next()
+            .map(|entry| (entry.path.as_str(), entry.rules))
     }
 
     /// The methods that a path knows; empty for a path that is not there.
