@@ -9,7 +9,8 @@ use crate::canonical;
 
 /// The code of an entry that follows the one with the code `previous`. Its `seq` is left out: the database gives it
 /// when the row is written.
-pub(super) fn code(signer: &Signer, previous: &str, event: &Event) -> String {
+#[must_use]
+pub fn code(signer: &Signer, previous: &str, event: &Event) -> String {
     let said = json!([
         "entry",
         previous,

@@ -28,7 +28,7 @@ crate::words! {
     pub enum Wrong {
         Edited = "was edited",
         Swapped = "stands where another entry was: entries were swapped or put in",
-        Foreign = "carries a code that this installation did not make for this place",
+        Foreign = "does not fit its code, which this installation may not have made",
         Missing = "is missing",
         Repeated = "is there more than once",
         Truncated = "is missing, with all that followed it: the chain was cut off",
@@ -246,8 +246,7 @@ impl Walk<'_> {
                 .peek(conn)?
                 .filter(|next| next.chain == Some(chain));
             if finding.is_none() {
-                finding = judge(self.signer, &before, &event, next, head.as_ref())
-                    .or_else(|| against_anchor(&event, anchored.as_ref()));
+                finding = judge(self.signer, &before, &event, next, anchored.as_ref());
             }
             before = Before {
                 sequence: event.chain_seq.unwrap_or_default(),
@@ -273,7 +272,7 @@ fn judge(
     before: &Before,
     event: &Event,
     next: Option<&Event>,
-    head: Option<&Head>,
+    anchored: Option<&(i64, String)>,
 ) -> Option<Finding> {
     let sequence = event.chain_seq.unwrap_or_default();
     let due = before.sequence + 1;
@@ -286,33 +285,35 @@ fn judge(
     if sequence < due {
         return Some(finding(event, sequence, Wrong::Repeated));
     }
-    if event.mac.as_deref() == Some(&chain::code(signer, &before.mac, event)) {
-        let in_order = event.seq > before.seq;
-        return (!in_order).then(|| finding(event, sequence, Wrong::Swapped));
+    // The code that the anchor has for this very entry.
+    let anchored = anchored.filter(|(length, _)| *length == sequence);
+    let is_anchored = anchored.map(|(_, mac)| event.mac.as_ref() == Some(mac));
+    if event.mac.as_deref() != Some(&chain::code(signer, &before.mac, event)) {
+        return Some(finding(
+            event,
+            sequence,
+            cause(signer, event, next, is_anchored),
+        ));
     }
-    Some(finding(event, sequence, cause(signer, event, next, head)))
+    if is_anchored == Some(false) {
+        return Some(finding(event, sequence, Wrong::Anchored));
+    }
+    let in_order = event.seq > before.seq;
+    (!in_order).then(|| finding(event, sequence, Wrong::Swapped))
 }
 
-/// Why an entry's code does not fit it: whatever comes after tells.
-fn cause(signer: &Signer, event: &Event, next: Option<&Event>, head: Option<&Head>) -> Wrong {
+/// Why an entry does not fit its code. Where the code is the one that the next entry was signed over, or that was
+/// anchored, the code is ours and the content is not.
+fn cause(signer: &Signer, event: &Event, next: Option<&Event>, is_anchored: Option<bool>) -> Wrong {
     let mac = event.mac.as_deref().unwrap_or_default();
-    let is_ours = match next {
-        Some(next) if next.seq < event.seq => return Wrong::Swapped,
-        Some(next) => next.mac.as_deref() == Some(&chain::code(signer, mac, next)),
-        None => head.is_some_and(|head| head.mac == mac),
-    };
-    // A code that the entry after it was signed over is the one that was made: then it is the content that is not.
-    if is_ours {
+    let fits = |next: &Event| next.mac.as_deref() == Some(&chain::code(signer, mac, next));
+    if next.is_some_and(|next| next.seq < event.seq) {
+        Wrong::Swapped
+    } else if is_anchored.unwrap_or_else(|| next.is_some_and(fits)) {
         Wrong::Edited
     } else {
         Wrong::Foreign
     }
-}
-
-fn against_anchor(event: &Event, anchored: Option<&(i64, String)>) -> Option<Finding> {
-    let (length, mac) = anchored?;
-    let differs = event.chain_seq == Some(*length) && event.mac.as_ref() != Some(mac);
-    differs.then(|| finding(event, *length, Wrong::Anchored))
 }
 
 /// What is wrong with the end of a chain, all of whose entries are sound.

@@ -19,6 +19,8 @@ mod dashboards;
 mod delivery;
 mod docs;
 mod journey;
+mod ledger;
+mod ledger_chain;
 mod migrations;
 mod sessions;
 mod tidy;
