@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use colonnade::auth::secrets::{Secrets, Signer};
 use colonnade::db::connection::Purpose;
-use colonnade::db::{Conn, Place};
+use colonnade::db::{Conn, Place, migrate};
 use colonnade::events::anchor::{self, Notes};
 use colonnade::events::verify::{Finding, Wrong, walk};
 use colonnade::events::{self, Event};
@@ -599,4 +599,78 @@ async fn the_command_says_what_is_wrong_and_fails() {
     assert!(!cut.success);
     assert!(cut.out.contains("the chain was cut off"), "{}", cut.out);
     assert!(cut.err.contains("1 chains have a bad entry"), "{}", cut.err);
+}
+
+/// An event as the release before the chains wrote it.
+fn unchained(is_sqlite: bool, number: u32) -> String {
+    let (id, at) = if is_sqlite {
+        (format!("X'{number:032x}'"), "0".to_owned())
+    } else {
+        (format!("'{number:032x}'"), "now()".to_owned())
+    };
+    format!(
+        "INSERT INTO events (id, at, actor_kind, kind, subject_kind, subject_id, request_id, data)
+         VALUES ({id}, {at}, 'system', 'a.b', 'a', {id}, 'r', '{{}}')"
+    )
+}
+
+#[test]
+fn events_older_than_the_chains_are_counted_and_no_new_ones_taken() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let database = crate::support::database::empty(folder.path());
+    let place = Place::parse(&database.url).expect("a URL");
+    let (is_sqlite, signer) = (place.is_sqlite(), Secrets::new(SECRET).signer("ledger"));
+    migrate::run(&place).expect("up");
+    let name = "2026-11-22-000011_ledger_chain";
+    let server = if is_sqlite { "sqlite" } else { "postgres" };
+    let down = format!(
+        "{}/migrations/{server}/{name}/down.sql",
+        env!("CARGO_MANIFEST_DIR")
+    );
+    database.execute(&std::fs::read_to_string(down).expect("the way back"));
+    database.execute("DELETE FROM __diesel_schema_migrations WHERE version = '20261122000011'");
+    database.execute(&unchained(is_sqlite, 1));
+    database.execute(&unchained(is_sqlite, 2));
+    assert_eq!(migrate::run(&place).expect("up again"), 1);
+    let mut conn = place.connect(Purpose::Read).expect("a connection");
+    let mut look = || walk(&mut conn, &signer, BTreeMap::new()).expect("a walk");
+    let report = look();
+    assert_eq!((report.outside, report.events, report.bad), (2, 0, 0));
+    database.execute(&unchained(is_sqlite, 3));
+    let report = look();
+    assert_eq!((report.outside, report.bad), (3, 1));
+    assert_eq!(report.findings[0].wrong, Wrong::Outside);
+    assert_eq!(report.findings[0].event, Some(Uuid::from_u128(3)));
+}
+
+#[actix_web::test]
+async fn the_server_anchors_at_its_start_and_at_its_end() {
+    let world = World::new().await;
+    let founder = world.founder("Ada").await;
+    let token = founder.token.clone().expect("a token");
+    let (folder, database) = world.leave().await;
+    let environment = program::environment(&database.url, folder.path());
+    let file = folder.path().join("anchors");
+    let number = || {
+        let signer = Secrets::new(SECRET).signer("ledger");
+        anchor::read(&file, &signer).map_or(0, |anchors| anchors.number)
+    };
+    let server = program::Server::start(&environment).await;
+    let until = std::time::Instant::now() + std::time::Duration::from_secs(10);
+    while number() == 0 {
+        assert!(std::time::Instant::now() < until, "no anchor");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let body = crate::support::world::new_project("Sangalux");
+    let ada = Client::stranger(&server.base).with_token(&token, &founder.id);
+    ada.post("/v1/projects", body).await;
+    let body = json!({ "email": "ada@example.org", "password": "wrong horse battery" });
+    let failed = ada.post("/v1/sessions", body).await;
+    assert_eq!(failed.status, 401);
+    server.terminate();
+    let code = server.end(std::time::Duration::from_secs(30)).await;
+    assert_eq!(code, Some(0));
+    assert_eq!(number(), 2);
+    let whole = run(&environment, &["verify"], "");
+    assert!(whole.success, "{}{}", whole.out, whole.err);
 }
