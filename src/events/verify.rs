@@ -104,7 +104,7 @@ pub fn run(config: &Config, files: &[PathBuf]) -> anyhow::Result<()> {
             println!("the ledger is whole");
             Ok(())
         }
-        bad => bail!("the ledger is not whole: {bad} chains have a bad entry"),
+        bad => bail!("the ledger is not whole; chains with a bad entry: {bad}"),
     }
 }
 
@@ -142,7 +142,7 @@ fn read_one(file: &Path, signer: &Signer) -> anyhow::Result<Anchors> {
     let anchors = anchor::read(file, signer).with_context(|| file.display().to_string())?;
     match anchors.at {
         Some(at) => println!(
-            "{}: {} anchors, the last one of {at} with the code {}",
+            "{}: anchor {} of {at} is the last one, with the code {}",
             file.display(),
             anchors.number,
             anchors.mac

@@ -570,7 +570,7 @@ async fn the_command_says_what_is_wrong_and_fails() {
     let environment = program::environment(&database.url, folder.path());
     let whole = run(&environment, &["verify"], "");
     assert!(whole.success, "{}{}", whole.out, whole.err);
-    assert!(whole.out.contains("1 anchors"), "{}", whole.out);
+    assert!(whole.out.contains("anchor 1 of"), "{}", whole.out);
     assert!(
         whole.out.contains(&format!("{count} events")),
         "{}",
@@ -598,7 +598,11 @@ async fn the_command_says_what_is_wrong_and_fails() {
     let cut = run(&environment, &["verify"], "");
     assert!(!cut.success);
     assert!(cut.out.contains("the chain was cut off"), "{}", cut.out);
-    assert!(cut.err.contains("1 chains have a bad entry"), "{}", cut.err);
+    assert!(
+        cut.err.contains("chains with a bad entry: 1"),
+        "{}",
+        cut.err
+    );
 }
 
 /// An event as the release before the chains wrote it.
