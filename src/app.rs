@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::auth::callers::Callers;
 use crate::auth::guard::Credentials;
 use crate::auth::passwords::Passwords;
-use crate::auth::secrets::Secrets;
+use crate::auth::secrets::{Secrets, Signer};
 use crate::auth::tokens::Tokens;
 use crate::auth::{AccountId, Caller};
 use crate::clock::{Chance, Clock, new_id};
@@ -77,6 +77,8 @@ pub struct App {
     pub clock: Arc<dyn Clock>,
     pub chance: Arc<dyn Chance>,
     pub secrets: Secrets,
+    /// Signs the ledger's entries.
+    pub ledger: Signer,
     pub tokens: Tokens,
     pub callers: Callers,
     pub passwords: Passwords,
@@ -123,6 +125,7 @@ impl App {
     ) -> anyhow::Result<Self> {
         let place = config.place()?;
         let secrets = Secrets::new(&crate::secret_file::secret(&config, chance.as_ref())?);
+        let ledger = crate::secret_file::ledger_signer(&config, chance.as_ref())?;
         let sizes = Sizes {
             readers: config.database.readers,
             pg_connections: config.database.pg_connections,
@@ -139,6 +142,7 @@ impl App {
             tokens: Tokens::new(&secrets, config.auth.access_minutes),
             callers: Callers::default(),
             secrets,
+            ledger,
             passwords: Passwords::new(config.auth.hashers)?,
             mailer: Mailer::new(&config.mail)?,
             shapes: Shapes::default(),

@@ -1,6 +1,6 @@
 //! Settings: the compiled-in defaults, then a file, then the environment; all mistakes are reported at once.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use secrecy::SecretString;
 use serde::Deserialize;
@@ -23,6 +23,7 @@ pub struct Config {
     pub mail: Mail,
     pub notifications: Notifications,
     pub network: Network,
+    pub ledger: Ledger,
     pub log: Log,
 }
 
@@ -152,6 +153,16 @@ pub struct Network {
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct Ledger {
+    #[schema(value_type = String)]
+    pub secret: SecretString,
+    pub anchor_file: String,
+    #[schema(minimum = 1, maximum = 1440)]
+    pub anchor_minutes: u64,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Log {
     pub format: LogFormat,
     pub filter: String,
@@ -227,8 +238,13 @@ impl Config {
             wrong("database.url", what);
         }
         let secret = self.auth.secret.expose_secret();
-        if !secret.is_empty() && secret.len() < 32 {
-            wrong("auth.secret", "must have at least 32 characters");
+        for (key, secret) in [
+            ("auth.secret", secret),
+            ("ledger.secret", self.ledger.secret.expose_secret()),
+        ] {
+            if !secret.is_empty() && secret.len() < 32 {
+                wrong(key, "must have at least 32 characters");
+            }
         }
         let shared = matches!(place, Ok(Place::Pg(_)));
         if secret.is_empty() && (shared || self.environment == Environment::Production) {
@@ -273,6 +289,20 @@ impl Config {
                 "is no filter, such as info or colonnade=debug,info",
             );
         }
+    }
+
+    /// Where the ledger's anchors go: the configured file, or one beside the SQLite file.
+    ///
+    /// # Errors
+    /// When the database's URL is not one.
+    pub fn anchor_file(&self) -> anyhow::Result<PathBuf> {
+        if !self.ledger.anchor_file.is_empty() {
+            return Ok(PathBuf::from(&self.ledger.anchor_file));
+        }
+        Ok(match self.place()? {
+            Place::Sqlite(path) => PathBuf::from(format!("{path}.anchors")),
+            Place::Pg(_) => PathBuf::from("data/ledger.anchors"),
+        })
     }
 
     /// Where the data lives.

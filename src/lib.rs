@@ -5,6 +5,7 @@ pub mod config;
 pub mod serve;
 pub mod telemetry;
 
+pub mod canonical;
 pub mod clock;
 pub mod error;
 pub mod lang;

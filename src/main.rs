@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use colonnade::config::Config;
-use colonnade::{admin, check, db, demo, http, serve, telemetry};
+use colonnade::{admin, check, db, demo, events, http, serve, telemetry};
 
 /// Application tracking for accelerators: one binary, a REST API, four pillars.
 #[derive(Parser)]
@@ -34,6 +34,12 @@ enum Command {
     Migrate,
     /// Check the configuration, the database and the mail server, and say what is wrong.
     Check,
+    /// Check every entry of the ledger, and say which is the first bad one of each chain.
+    Verify {
+        /// A file of anchors to compare with; given more than once for several. Without it: the configured one.
+        #[arg(long, value_name = "FILE")]
+        anchors: Vec<PathBuf>,
+    },
     /// Commands for operators.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -62,6 +68,7 @@ fn main() -> ExitCode {
         Command::Demo { listen, folder } => on_runtime(demo::run(listen.apply(config), folder)),
         Command::Migrate => migrate(&config),
         Command::Check => on_runtime(check::run(config)),
+        Command::Verify { anchors } => events::verify::run(&config, &anchors),
         Command::Admin(command) => on_runtime(admin::run(config, command)),
         Command::Openapi => http::openapi::json().map(|json| println!("{json}")),
         Command::Problems => {

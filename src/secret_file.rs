@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use anyhow::Context;
 use secrecy::ExposeSecret;
 
-use crate::auth::secrets::new_token;
+use crate::auth::secrets::{Secrets, Signer, new_token};
 use crate::clock::Chance;
 use crate::config::Config;
 use crate::db::Place;
@@ -33,6 +33,20 @@ pub fn secret(config: &Config, chance: &dyn Chance) -> anyhow::Result<String> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => make(&path, chance),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }
+}
+
+/// What the ledger's entries are signed with.
+///
+/// # Errors
+/// When the file can't be read or made.
+pub fn ledger_signer(config: &Config, chance: &dyn Chance) -> anyhow::Result<Signer> {
+    let own = config.ledger.secret.expose_secret();
+    let secret = if own.is_empty() {
+        secret(config, chance)?
+    } else {
+        own.to_owned()
+    };
+    Ok(Secrets::new(&secret).signer("ledger"))
 }
 
 fn make(path: &PathBuf, chance: &dyn Chance) -> anyhow::Result<String> {

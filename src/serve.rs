@@ -14,6 +14,7 @@ use crate::app::{App, declare};
 use crate::auth::guard::guard;
 use crate::config::Config;
 use crate::db::migrate;
+use crate::events::anchor::Notes;
 use crate::http::{Routes, middleware, pages};
 use crate::{accounts, clock, jobs, sessions, telemetry};
 
@@ -52,6 +53,8 @@ pub async fn run_app(app: Arc<App>) -> anyhow::Result<()> {
     let server = start(app.clone(), listener, telemetry::start_metrics())?;
     let worker = actix_web::rt::spawn(jobs::run(app.clone()));
     let keeper = actix_web::rt::spawn(keep_house(app.clone()));
+    let anchors = app.config.anchor_file()?;
+    let anchorer = actix_web::rt::spawn(keep_anchors(app.clone(), Notes::new(anchors.clone())));
     let stopper = actix_web::rt::spawn(stop_on_signal(app.clone(), server.handle()));
     server.await?;
     app.stop();
@@ -62,10 +65,11 @@ pub async fn run_app(app: Arc<App>) -> anyhow::Result<()> {
     )
     .await;
     // Whoever holds the instance lets go of it while the runtime lives, because the mail pool ends on that.
-    for task in [keeper, stopper] {
+    for task in [keeper, stopper, anchorer] {
         task.abort();
         let _ = task.await;
     }
+    anchor(&app, &mut Notes::new(anchors)).await;
     tracing::info!("stopped");
     Ok(())
 }
@@ -135,6 +139,21 @@ async fn wait_for_signal() {
 #[cfg(not(unix))]
 async fn wait_for_signal() {
     let _ = tokio::signal::ctrl_c().await;
+}
+
+/// Anchors the ledger at the start and from time to time; a stop does it once more.
+async fn keep_anchors(app: Arc<App>, mut notes: Notes) {
+    let pause = Duration::from_secs(app.config.ledger.anchor_minutes * 60);
+    loop {
+        anchor(&app, &mut notes).await;
+        tokio::time::sleep(pause).await;
+    }
+}
+
+async fn anchor(app: &App, notes: &mut Notes) {
+    if let Err(error) = notes.take(app).await {
+        tracing::error!(error = format!("{error:#}"), "the ledger was not anchored");
+    }
 }
 
 /// Forgets, now and then, what has no further use.

@@ -1,7 +1,7 @@
 //! What happens when people sign up, prove their mailbox, change a password or are granted something.
 
 use chrono::Duration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{
     Account, CodeId, GrantId, GrantRow, MAILS_AN_HOUR, NewAccount, Purpose, Refusal,
@@ -32,14 +32,15 @@ pub fn sign_up(tx: &mut Tx<'_>, new: &NewAccount) -> Result<()> {
             ..new.clone()
         };
         let account = store::insert(tx, &unproven, None)?;
-        events::record(tx, Fact::new("account.registered", "account", account.id.0))?;
+        record_registered(tx, &account)?;
         account
     };
     if store::codes_since(tx.conn, account.id, an_hour_before(tx.now))? >= MAILS_AN_HOUR {
         return Ok(());
     }
     if account.verified_at.is_some() {
-        store::insert_code(tx, account.id, Purpose::Reminder, None, tx.now)?;
+        let code = store::insert_code(tx, account.id, Purpose::Reminder, None, tx.now)?;
+        record_code(tx, account.id, Purpose::Reminder, code)?;
         let link = tx.app.link("/account#forgotten");
         return tell(
             tx,
@@ -60,6 +61,7 @@ pub fn verify(tx: &mut Tx<'_>, code: CodeId) -> Result<Account> {
     if account.verified_at.is_some() {
         return Err(Refusal::CodeNotValid.into());
     }
+    let before = noted(&account);
     if let Some(new) = pending {
         account.name = new.name;
         account.language = new.language;
@@ -68,7 +70,8 @@ pub fn verify(tx: &mut Tx<'_>, code: CodeId) -> Result<Account> {
     account.verified_at = Some(tx.now);
     let account = store::keep(tx, &account)?;
     store::void_codes(tx, id, Purpose::Verify)?;
-    events::record(tx, Fact::new("account.verified", "account", id.0))?;
+    let fact = Fact::new("account.verified", "account", id.0).data(json!({ "code_id": code }));
+    events::record(tx, fact.changed(before, noted(&account)))?;
     Ok(account)
 }
 
@@ -109,7 +112,8 @@ pub fn set_password(tx: &mut Tx<'_>, mut account: Account, password_hash: &str) 
     let account = store::keep(tx, &account)?;
     events::record(
         tx,
-        Fact::new("account.password_changed", "account", account.id.0),
+        Fact::new("account.password_changed", "account", account.id.0)
+            .data(json!({ "fields": ["password"] })),
     )?;
     let link = tx.app.link("/account#forgotten");
     tell(tx, account.id, "password_changed", json!({ "link": link }))?;
@@ -127,6 +131,7 @@ pub struct Change {
 pub fn change(tx: &mut Tx<'_>, id: AccountId, seen: &Seen, change: &Change) -> Result<Account> {
     let mut account = store::find(tx.conn, id)?;
     seen.check(account.version)?;
+    let before = noted(&account);
     let fields: Vec<&str> = [
         change.name.as_ref().map(|_| "name"),
         change.language.map(|_| "language"),
@@ -145,11 +150,32 @@ pub fn change(tx: &mut Tx<'_>, id: AccountId, seen: &Seen, change: &Change) -> R
         account.time_zone.clone_from(zone);
     }
     let account = store::keep(tx, &account)?;
-    events::record(
-        tx,
-        Fact::new("account.changed", "account", id.0).data(json!({ "fields": fields })),
-    )?;
+    let fact = Fact::new("account.changed", "account", id.0).data(json!({ "fields": fields }));
+    events::record(tx, fact.changed(before, noted(&account)))?;
     Ok(account)
+}
+
+/// What the ledger notes of an account: nothing that says who it is.
+fn noted(account: &Account) -> Value {
+    json!({
+        "verified": account.verified_at.is_some(), "disabled": account.disabled_at.is_some(),
+        "language": account.language, "time_zone": account.time_zone,
+    })
+}
+
+fn record_registered(tx: &mut Tx<'_>, account: &Account) -> Result<()> {
+    let fact = Fact::new("account.registered", "account", account.id.0);
+    events::record(tx, fact.changed(Value::Null, noted(account))).map(|_| ())
+}
+
+/// That a mail with a code was asked for. Nobody is told but by that mail.
+fn record_code(tx: &mut Tx<'_>, to: AccountId, purpose: Purpose, code: CodeId) -> Result<()> {
+    let data = json!({ "purpose": purpose.word(), "code_id": code });
+    events::note(
+        tx,
+        Fact::new("account.code_sent", "account", to.0).data(data),
+    )
+    .map(|_| ())
 }
 
 /// Gives somebody a role in a scope.
@@ -170,7 +196,9 @@ pub fn grant(tx: &mut Tx<'_>, id: AccountId, grant: &Grant) -> Result<GrantRow> 
 pub fn give(tx: &mut Tx<'_>, id: AccountId, grant: &Grant) -> Result<GrantRow> {
     let row = store::insert_grant(tx, id, grant)?;
     let data = json!({ "grant_id": row.id, "role": grant.role, "scope": grant.scope });
-    events::record(tx, Fact::new("grant.given", "account", id.0).data(data))?;
+    let after = json!({ "role": grant.role, "scope": grant.scope });
+    let fact = Fact::new("grant.given", "account", id.0).data(data);
+    events::record(tx, fact.changed(Value::Null, after))?;
     Ok(row)
 }
 
@@ -178,7 +206,11 @@ pub fn give(tx: &mut Tx<'_>, id: AccountId, grant: &Grant) -> Result<GrantRow> {
 pub fn end_grant(tx: &mut Tx<'_>, id: AccountId, grant: GrantId) -> Result<()> {
     store::one(tx.conn, tx.caller, id)?;
     let row = store::grant_row(tx.conn, id, grant)?;
-    if !row.grant().is_some_and(|grant| may_give(tx.caller, &grant)) {
+    let given = row.grant();
+    if !given
+        .as_ref()
+        .is_some_and(|grant| may_give(tx.caller, grant))
+    {
         return Err(Error::refused("not-allowed"));
     }
     if row.role == Role::Admin && store::count_admins(tx.conn)? <= 1 {
@@ -186,7 +218,9 @@ pub fn end_grant(tx: &mut Tx<'_>, id: AccountId, grant: GrantId) -> Result<()> {
     }
     store::end_grant(tx, grant)?;
     let data = json!({ "grant_id": grant, "role": row.role });
-    events::record(tx, Fact::new("grant.ended", "account", id.0).data(data))?;
+    let before = json!({ "role": row.role, "scope": given.map(|grant| grant.scope) });
+    let fact = Fact::new("grant.ended", "account", id.0).data(data);
+    events::record(tx, fact.changed(before, Value::Null))?;
     Ok(())
 }
 
@@ -200,7 +234,7 @@ pub fn create_verified(tx: &mut Tx<'_>, new: &NewAccount) -> Result<Account> {
         return Ok(account);
     }
     let account = store::insert(tx, new, Some(tx.now))?;
-    events::record(tx, Fact::new("account.registered", "account", account.id.0))?;
+    record_registered(tx, &account)?;
     Ok(account)
 }
 
@@ -229,6 +263,7 @@ fn send_code(
     };
     let expires_at = tx.now.plus(Duration::hours(hours));
     let code = store::insert_code(tx, to, purpose, pending, expires_at)?;
+    record_code(tx, to, purpose, code)?;
     let context = json!({ "hours": hours, "code": { "purpose": purpose.word(), "id": code } });
     mail::queue(
         tx,

@@ -1,6 +1,6 @@
 //! What happens when a key is made or revoked.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{ApiKey, NewKey, Refusal, within};
 use super::store;
@@ -23,10 +23,8 @@ pub fn create(tx: &mut Tx<'_>, new: &NewKey) -> Result<(ApiKey, String)> {
     let secret = format!("col_{}", new_token(tx.app.chance.as_ref()));
     let key = store::insert(tx, maker, new, &sha256(secret.as_bytes()))?;
     let data = json!({ "role": new.role, "scope": new.scope, "actions": new.actions });
-    events::record(
-        tx,
-        Fact::new("api_key.created", "api_key", key.id.0).data(data),
-    )?;
+    let fact = Fact::new("api_key.created", "api_key", key.id.0);
+    events::record(tx, fact.changed(Value::Null, data))?;
     Ok((key, secret))
 }
 
@@ -34,6 +32,8 @@ pub fn create(tx: &mut Tx<'_>, new: &NewKey) -> Result<(ApiKey, String)> {
 pub fn revoke(tx: &mut Tx<'_>, id: ApiKeyId) -> Result<()> {
     let key = store::one(tx.conn, tx.caller, id)?;
     store::revoke(tx, &key)?;
-    events::record(tx, Fact::new("api_key.revoked", "api_key", id.0))?;
+    let fact = Fact::new("api_key.revoked", "api_key", id.0);
+    let (before, after) = (json!({ "revoked": false }), json!({ "revoked": true }));
+    events::record(tx, fact.changed(before, after))?;
     Ok(())
 }

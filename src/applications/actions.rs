@@ -3,12 +3,12 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    Application, ApplicationId, ApplicationState, Outcome, Refusal, canonical, content, merge,
-    reasons_against,
+    Application, ApplicationId, ApplicationState, Outcome, Refusal, content, merge, reasons_against,
 };
 use super::store;
 use crate::app::Tx;
 use crate::auth::secrets::sha256;
+use crate::canonical;
 use crate::coaching;
 use crate::db::{Conn, Json};
 use crate::error::{Error, FieldError, FieldErrors, Refused, Result};
@@ -48,12 +48,8 @@ pub fn create(
         return Err(Refusal::AlreadyApplied.into());
     }
     let application = store::insert(tx, &project, &call, &Json(merge(&json!({}), answers)))?;
-    record(
-        tx,
-        "application.created",
-        &application,
-        json!({ "call_id": call.id }),
-    )?;
+    let data = json!({ "call_id": call.id });
+    record(tx, "application.created", None, &application, data)?;
     Ok(application)
 }
 
@@ -75,15 +71,12 @@ pub fn change(
     if application.state != ApplicationState::Draft {
         return Err(Refusal::ApplicationClosed.into());
     }
+    let before = noted(tx, &application);
     application.answers = Json(merge(&application.answers.0, answers));
     let application = store::keep(tx, &application)?;
     let fields: Vec<&String> = answers.keys().collect();
-    record(
-        tx,
-        "application.changed",
-        &application,
-        json!({ "fields": fields }),
-    )?;
+    let data = json!({ "fields": fields });
+    record(tx, "application.changed", Some(before), &application, data)?;
     Ok(application)
 }
 
@@ -105,14 +98,14 @@ pub fn override_rule(
     if application.state != ApplicationState::Draft {
         return Err(Refusal::ApplicationClosed.into());
     }
+    let before = noted(tx, &application);
     application.override_reason = Some(reason.to_owned());
     let application = store::keep(tx, &application)?;
-    record(
-        tx,
+    let (kind, data) = (
         "application.rule_overridden",
-        &application,
         json!({ "rule": "sector-out-of-scope" }),
-    )?;
+    );
+    record(tx, kind, Some(before), &application, data)?;
     Ok(application)
 }
 
@@ -136,19 +129,22 @@ pub fn submit(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Applica
         refused.fields = reasons;
         return Err(refused.into());
     }
+    let before = noted(tx, &application);
     let frozen = content(&application, &project, &call);
-    application.content_sha256 = Some(sha256(canonical(&frozen).as_bytes()));
+    application.content_sha256 = Some(sha256(canonical::text(&frozen).as_bytes()));
     application.frozen = Some(Json(frozen));
     application.state = ApplicationState::Submitted;
     application.submitted_at = Some(tx.now);
     application.region.clone_from(&project.region);
     let application = store::keep(tx, &application)?;
     coaching::attach_coordinator(tx, &project)?;
+    let data = json!({ "sha256": application.content_sha256 });
     record(
         tx,
         "application.submitted",
+        Some(before),
         &application,
-        json!({ "sha256": application.content_sha256 }),
+        data,
     )?;
     Ok(application)
 }
@@ -167,13 +163,16 @@ pub fn withdraw(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Appli
         return Err(Refusal::NotWithdrawable.into());
     }
     let was_submitted = application.submitted_at.is_some();
+    let before = noted(tx, &application);
     application.state = ApplicationState::Withdrawn;
     let application = store::keep(tx, &application)?;
+    let data = json!({ "was_submitted": was_submitted });
     record(
         tx,
         "application.withdrawn",
+        Some(before),
         &application,
-        json!({ "was_submitted": was_submitted }),
+        data,
     )?;
     Ok(application)
 }
@@ -206,6 +205,7 @@ pub fn decide(
     if !application.state.is_decidable() {
         return Err(Refusal::NotSubmitted.into());
     }
+    let before = noted(tx, &application);
     application.state = decision.outcome.state();
     application.feedback.clone_from(&decision.feedback);
     application.cohort_id = decision.cohort_id;
@@ -213,12 +213,9 @@ pub fn decide(
     application.decided_at = Some(tx.now);
     application.decided_by = tx.caller.account();
     let application = store::keep(tx, &application)?;
-    record(
-        tx,
-        decision.outcome.event(),
-        &application,
-        json!({ "outcome": decision.outcome, "cohort_id": decision.cohort_id }),
-    )?;
+    let data = json!({ "outcome": decision.outcome, "cohort_id": decision.cohort_id });
+    let kind = decision.outcome.event();
+    record(tx, kind, Some(before), &application, data)?;
     let project = match (decision.cohort_id, decision.pillar) {
         (Some(cohort), Some(pillar)) if decision.outcome == Outcome::Accept => {
             let admission = Admission {
@@ -266,15 +263,28 @@ fn call_and_programme(conn: &mut Conn, call: CallId) -> Result<(Call, Programme)
     Ok((call, programme))
 }
 
+/// What the ledger notes of an application: what people wrote by fingerprint only.
+fn noted(tx: &Tx<'_>, application: &Application) -> Value {
+    let print = |text: Option<&str>| events::fingerprint(tx, text);
+    json!({
+        "state": application.state, "cohort_id": application.cohort_id, "pillar": application.pillar,
+        "answers": events::fingerprint(tx, application.answers.0.clone()),
+        "feedback": print(application.feedback.as_deref()),
+        "override_reason": print(application.override_reason.as_deref()),
+    })
+}
+
 fn record(
     tx: &mut Tx<'_>,
     kind: &'static str,
+    before: Option<Value>,
     application: &Application,
     data: Value,
 ) -> Result<()> {
-    let fact = Fact::new(kind, "application", application.id.0);
-    let fact = fact
+    let after = noted(tx, application);
+    let fact = Fact::new(kind, "application", application.id.0)
         .within(application.project_id.0, application.region.as_deref())
-        .data(data);
+        .data(data)
+        .changed(before.unwrap_or(Value::Null), after);
     events::record(tx, fact).map(|_| ())
 }

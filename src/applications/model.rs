@@ -175,31 +175,6 @@ pub fn content(application: &Application, project: &Project, call: &Call) -> Val
     })
 }
 
-/// A document as the one text that everybody makes of it: keys sorted, no spaces (as RFC 8785 has it), so that a digest
-/// can be checked whatever order a database keeps keys in.
-#[must_use]
-pub fn canonical(value: &Value) -> String {
-    match value {
-        Value::Object(fields) => {
-            let mut names: Vec<&String> = fields.keys().collect();
-            names.sort();
-            let fields = names.into_iter().map(|name| {
-                format!(
-                    "{}:{}",
-                    Value::from(name.as_str()),
-                    canonical(&value[name.as_str()])
-                )
-            });
-            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
-        }
-        Value::Array(items) => format!(
-            "[{}]",
-            items.iter().map(canonical).collect::<Vec<_>>().join(",")
-        ),
-        other => other.to_string(),
-    }
-}
-
 /// Lays changes over answers: a value replaces, null removes (RFC 7396, on the first level).
 #[must_use]
 pub fn merge(answers: &Value, changes: &serde_json::Map<String, Value>) -> Value {
@@ -233,17 +208,6 @@ mod tests {
                 "{state}"
             );
         }
-    }
-
-    #[test]
-    fn the_order_of_keys_does_not_matter_to_the_digest() {
-        let one = json!({"b": [1, {"y": null, "x": "é\""}], "a": true});
-        let two = json!({"a": true, "b": [1, {"x": "é\"", "y": null}]});
-        assert_eq!(canonical(&one), canonical(&two));
-        assert_eq!(
-            canonical(&one),
-            r#"{"a":true,"b":[1,{"x":"é\"","y":null}]}"#
-        );
     }
 
     #[test]

@@ -6,14 +6,16 @@ use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
-use actix_web::{HttpMessage, HttpResponse, web};
+use actix_web::{FromRequest, HttpMessage, HttpResponse, web};
 
 use super::tokens::{Access, Bad};
 use super::{Actor, Caller};
 use crate::app::App;
 use crate::db::Moment;
 use crate::error::{Error, Result};
+use crate::http::context::Noted;
 use crate::http::page::Format;
+use crate::http::{Ctx, problem};
 
 /// What a caller shows of themselves.
 #[derive(Debug, Clone)]
@@ -23,7 +25,7 @@ pub enum Credentials {
     ApiKey(String),
 }
 
-/// Middleware: no handler runs before the caller has passed its policy.
+/// Middleware: no handler runs before the caller has passed its policy, and no refusal leaves before it is written down.
 ///
 /// # Errors
 /// Those of what it guards; its own are answers.
@@ -31,38 +33,53 @@ pub async fn guard(
     req: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> std::result::Result<ServiceResponse<BoxBody>, actix_web::Error> {
-    match let_in(&req).await {
-        Ok(Some(caller)) => {
-            req.extensions_mut().insert(caller);
-            Ok(next.call(req).await?.map_into_boxed_body())
-        }
-        Ok(None) => Ok(next.call(req).await?.map_into_boxed_body()),
-        Err(error) => Ok(req.into_response(HttpResponse::from_error(error))),
+    let answered = match let_in(&req).await {
+        Ok(()) => next.call(req).await?.map_into_boxed_body(),
+        Err(error) => req.into_response(HttpResponse::from_error(error)),
+    };
+    Ok(note_refusal(answered).await)
+}
+
+/// Writes a refusal down that no command has met. Where that can't be done the answer says so instead.
+async fn note_refusal(answered: ServiceResponse<BoxBody>) -> ServiceResponse<BoxBody> {
+    let req = answered.request();
+    let code = problem::code_in(answered.response()).filter(|code| problem::is_refusal(code));
+    let Some(code) = code.filter(|_| req.extensions().get::<Noted>().is_none()) else {
+        return answered;
+    };
+    // Without a caller there is nobody to name.
+    let Ok(ctx) = Ctx::extract(req).await else {
+        return answered;
+    };
+    match ctx.note_refusal(code).await {
+        Ok(()) => answered,
+        Err(error) => answered.into_response(HttpResponse::from_error(error)),
     }
 }
 
-/// The caller of a declared route; none for the pages beside the API and for what is not there.
-async fn let_in(req: &ServiceRequest) -> Result<Option<Arc<Caller>>> {
+/// Finds the caller of a declared route and checks its rules. The pages beside the API, and what is not there, have none.
+async fn let_in(req: &ServiceRequest) -> Result<()> {
     let Some(app) = req.app_data::<web::Data<App>>() else {
-        return Ok(None);
+        return Ok(());
     };
     // No text of ours holds a NUL, and PostgreSQL takes none.
     if req.uri().path().contains("%00") {
         return Err(Error::not_found());
     }
-    let Some((route, pattern)) = app.routes.find(req.method(), req.path()) else {
-        return Ok(None);
+    let Some((pattern, route)) = app.routes.find(req.method(), req.path()) else {
+        return Ok(());
     };
     req.extensions_mut().insert(pattern);
     if !accepts_an_answer(req) {
         return Err(Error::refused("not-acceptable"));
     }
     let caller = identify(app, req).await?;
+    req.extensions_mut().insert(caller.clone());
     route.policy.check(&caller)?;
     if route.versioned && !req.headers().contains_key(header::IF_MATCH) {
         return Err(Error::refused("version-needed"));
     }
-    Ok(Some(caller))
+    Ok(())
 }
 
 /// Whether `Accept` leaves room for what we can answer (RFC 9110 §12.5.1).

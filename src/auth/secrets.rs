@@ -25,6 +25,12 @@ impl Secrets {
         hmac::sign(&self.root, purpose.as_bytes()).as_ref().to_vec()
     }
 
+    /// What signs texts for one purpose.
+    #[must_use]
+    pub fn signer(&self, purpose: &str) -> Signer {
+        Signer(hmac::Key::new(hmac::HMAC_SHA256, &self.key(purpose)))
+    }
+
     /// The code that a mail carries for a row of the database. The row alone does not give the code away, and the
     /// code is made again whenever the mail is, so it is stored nowhere.
     #[must_use]
@@ -88,6 +94,17 @@ impl Secrets {
     }
 }
 
+/// Signs texts, so that whoever lacks the secret can't make or change one unseen.
+pub struct Signer(hmac::Key);
+
+impl Signer {
+    /// HMAC-SHA256, in hexadecimal.
+    #[must_use]
+    pub fn sign(&self, text: &str) -> String {
+        hex(hmac::sign(&self.0, text.as_bytes()).as_ref())
+    }
+}
+
 /// A fresh opaque token of 256 bits.
 #[must_use]
 pub fn new_token(chance: &dyn crate::clock::Chance) -> String {
@@ -99,14 +116,17 @@ pub fn new_token(chance: &dyn crate::clock::Chance) -> String {
 /// What is stored of a token or a document: its SHA-256, in hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write;
-    digest::digest(&digest::SHA256, bytes).as_ref().iter().fold(
-        String::with_capacity(64),
-        |mut hex, byte| {
+    bytes
+        .iter()
+        .fold(String::with_capacity(64), |mut hex, byte| {
             let _ = write!(hex, "{byte:02x}");
             hex
-        },
-    )
+        })
 }
 
 #[cfg(test)]

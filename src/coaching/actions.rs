@@ -1,6 +1,6 @@
 //! What happens when somebody is assigned to a project, reports on it, or meets its team.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{
     Booking, CoachingSession, CoachingSessionId, NewUpdate, Refusal, SessionChange, SessionState,
@@ -33,7 +33,7 @@ pub fn assign(tx: &mut Tx<'_>, project: ProjectId, new: &NewAssignment) -> Resul
     }
     let assigned = projects::add_assignment(tx, project.id, new)?;
     let assignment = assigned.ok_or(Refusal::AlreadyAssigned)?;
-    record(tx, "assignment.started", &project, &assignment)?;
+    record(tx, "assignment.started", &project, &assignment, None)?;
     Ok(assignment)
 }
 
@@ -83,11 +83,15 @@ pub fn set_budget(
     if !may_manage(tx.caller, &project) {
         return Err(Error::refused("not-allowed"));
     }
-    let assignment = projects::assignment(tx.conn, project.id, id)?;
-    seen.check(assignment.version)?;
-    let assignment = projects::keep_budget(tx, &assignment, hours)?;
-    record(tx, "assignment.changed", &project, &assignment)?;
-    Ok(assignment)
+    let before = projects::assignment(tx.conn, project.id, id)?;
+    seen.check(before.version)?;
+    let after = projects::keep_budget(tx, &before, hours)?;
+    let fact = about("assignment.changed", &project, &after).changed(
+        json!({ "hours_budget": before.hours_budget }),
+        json!({ "hours_budget": after.hours_budget }),
+    );
+    events::record(tx, fact)?;
+    Ok(after)
 }
 
 /// Ends an assignment.
@@ -98,7 +102,13 @@ pub fn unassign(tx: &mut Tx<'_>, project: ProjectId, id: AssignmentId) -> Result
     }
     let assignment = projects::assignment(tx.conn, project.id, id)?;
     projects::close_assignment(tx, id, "unassigned")?;
-    record(tx, "assignment.ended", &project, &assignment)
+    record(
+        tx,
+        "assignment.ended",
+        &project,
+        &assignment,
+        Some("unassigned"),
+    )
 }
 
 /// Gives a project its regional coordinator if it has none: the one of its region with the fewest open projects.
@@ -134,7 +144,7 @@ pub fn attach_coordinator(tx: &mut Tx<'_>, project: &Project) -> Result<()> {
             hours_budget: None,
         };
         if let Some(assignment) = projects::add_assignment(tx, project.id, &new)? {
-            record(tx, "assignment.attached", project, &assignment)?;
+            record(tx, "assignment.attached", project, &assignment, None)?;
         }
     }
     Ok(())
@@ -153,16 +163,13 @@ pub fn end_bound(
     for one in projects::open_assignments(tx.conn, project.id)? {
         let bound = one.pillar == Some(left);
         if bound || (all_coaches && one.role == AssignmentRole::Coach) {
-            projects::close_assignment(
-                tx,
-                one.id,
-                if bound {
-                    "pillar-left"
-                } else {
-                    "journey-ended"
-                },
-            )?;
-            record(tx, "assignment.closed", project, &one)?;
+            let reason = if bound {
+                "pillar-left"
+            } else {
+                "journey-ended"
+            };
+            projects::close_assignment(tx, one.id, reason)?;
+            record(tx, "assignment.closed", project, &one, Some(reason))?;
         }
     }
     Ok(())
@@ -190,9 +197,14 @@ pub fn write_update(tx: &mut Tx<'_>, id: ProjectId, new: &NewUpdate) -> Result<U
     projects::keep_course(tx, &project, &course)?;
     let data =
         json!({ "update_id": update.id, "confidence": update.confidence, "author_role": role });
+    let before = json!({ "last_confidence": project.last_confidence });
+    let after = json!({
+        "last_confidence": update.confidence, "note": events::fingerprint(tx, update.note.as_str()),
+    });
     let fact = Fact::new("update.written", "project", id.0)
         .within(id.0, project.region.as_deref())
-        .data(data);
+        .data(data)
+        .changed(before, after);
     events::record(tx, fact)?;
     Ok(update)
 }
@@ -210,7 +222,7 @@ pub fn book_session(tx: &mut Tx<'_>, id: ProjectId, booking: &Booking) -> Result
         .account()
         .ok_or_else(|| Error::refused("not-allowed"))?;
     let session = store::insert_session(tx, id, coach, booked_by, booking)?;
-    record_session(tx, "coaching_session.booked", &project, &session)?;
+    record_session(tx, "coaching_session.booked", &project, None, &session)?;
     Ok(session)
 }
 
@@ -238,7 +250,7 @@ pub fn change_session(
         SessionState::Cancelled if session.state != kept.state => "coaching_session.cancelled",
         _ => "coaching_session.changed",
     };
-    record_session(tx, kind, &project, &kept)?;
+    record_session(tx, kind, &project, Some(&session), &kept)?;
     Ok(kept)
 }
 
@@ -246,28 +258,59 @@ fn record_session(
     tx: &mut Tx<'_>,
     kind: &'static str,
     project: &Project,
+    before: Option<&CoachingSession>,
     session: &CoachingSession,
 ) -> Result<()> {
     let data = json!({
         "session_id": session.id, "account_id": session.coach_id, "starts_at": session.starts_at,
         "planned_minutes": session.planned_minutes, "held_minutes": session.held_minutes,
     });
-    let fact =
-        Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
-    events::record(tx, fact.data(data)).map(|_| ())
+    let before = before.map_or(Value::Null, |before| facts_of(tx, before));
+    let after = facts_of(tx, session);
+    let fact = Fact::new(kind, "project", project.id.0)
+        .within(project.id.0, project.region.as_deref())
+        .data(data)
+        .changed(before, after);
+    events::record(tx, fact).map(|_| ())
 }
 
+/// A session as the ledger may keep it: texts as fingerprints.
+fn facts_of(tx: &Tx<'_>, session: &CoachingSession) -> Value {
+    json!({
+        "state": session.state, "starts_at": session.starts_at, "planned_minutes": session.planned_minutes,
+        "held_minutes": session.held_minutes, "place": events::fingerprint(tx, session.place.as_deref()),
+        "link": events::fingerprint(tx, session.link.as_deref()), "agenda": events::fingerprint(tx, session.agenda.as_str()),
+        "notes": events::fingerprint(tx, session.notes.as_deref()), "actions": events::fingerprint(tx, session.actions.0.to_string().as_str()),
+        "private_notes": events::fingerprint(tx, session.private_notes.as_deref()),
+        "cancel_reason": events::fingerprint(tx, session.cancel_reason.as_deref()),
+    })
+}
+
+fn about(kind: &'static str, project: &Project, assignment: &Assignment) -> Fact {
+    let data = json!({
+        "assignment_id": assignment.id, "account_id": assignment.account_id,
+        "role": assignment.role, "assignment_kind": assignment.kind,
+    });
+    Fact::new(kind, "project", project.id.0)
+        .within(project.id.0, project.region.as_deref())
+        .data(data)
+}
+
+/// Tells of an assignment that began, or why it ended.
 fn record(
     tx: &mut Tx<'_>,
     kind: &'static str,
     project: &Project,
     assignment: &Assignment,
+    ended: Option<&str>,
 ) -> Result<()> {
-    let data = json!({
-        "assignment_id": assignment.id, "account_id": assignment.account_id,
-        "role": assignment.role, "assignment_kind": assignment.kind, "hours_budget": assignment.hours_budget,
+    let open = json!({
+        "open": true, "pillar": assignment.pillar, "hours_budget": assignment.hours_budget,
     });
-    let fact =
-        Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
-    events::record(tx, fact.data(data)).map(|_| ())
+    let fact = about(kind, project, assignment);
+    let fact = match ended {
+        None => fact.changed(Value::Null, open),
+        Some(reason) => fact.changed(open, json!({ "open": false, "end_reason": reason })),
+    };
+    events::record(tx, fact).map(|_| ())
 }

@@ -89,6 +89,20 @@ pub(super) fn commit(conn: &mut Conn) -> QueryResult<()> {
     <Conn as Connection>::TransactionManager::commit_transaction(conn)
 }
 
+/// Reads a state of the database that nobody changes meanwhile.
+pub fn snapshot<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> QueryResult<T>,
+) -> QueryResult<T> {
+    conn.transaction(|conn| {
+        if let Conn::Pg(pg) = conn {
+            diesel::sql_query("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+                .execute(pg)?;
+        }
+        work(conn)
+    })
+}
+
 /// Takes the row's lock until the transaction ends, so that two commands on one thing follow each other.
 /// SQLite has one writer, which is lock enough. NO KEY, because rows that refer to this one hold a share of its key:
 /// two transactions that have each added such a row would wait for each other.
@@ -148,7 +162,7 @@ struct Snapshot {
 }
 
 /// PostgreSQL: which transactions are visible. Where that is the same, the data is the same.
-pub fn snapshot(conn: &mut Conn) -> QueryResult<String> {
+pub fn visible_transactions(conn: &mut Conn) -> QueryResult<String> {
     diesel::sql_query("SELECT pg_current_snapshot()::text AS snapshot")
         .get_result::<Snapshot>(conn)
         .map(|row| row.snapshot)

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 
 use super::connection::{AnyConnection as Conn, Place, Purpose};
 use super::dialect;
-use crate::error::{Error, Result};
+use crate::error::{Error, Refused, Result};
 
 /// How many jobs one commit may carry.
 const GROUP: usize = 256;
@@ -82,15 +82,40 @@ trait Write: Send {
     fn failed(&self) -> bool;
 }
 
-struct WriteWork<F, T> {
+struct WriteWork<F, N, T> {
     work: F,
+    note: Option<N>,
+    /// Whether a refusal was written down, so that its answer rests on the commit.
+    noted: bool,
     outcome: Option<Result<T>>,
     reply: oneshot::Sender<Result<T>>,
 }
 
-impl<F, T> Write for WriteWork<F, T>
+impl<F, N, T> WriteWork<F, N, T>
+where
+    N: FnMut(&mut Conn, &Refused) -> Result<bool>,
+{
+    /// Writes down that the work was refused, once its own changes are taken back.
+    fn note_refusal(&mut self, conn: &mut Conn) -> std::result::Result<(), diesel::result::Error> {
+        let (Some(note), Some(Err(Error::Refused(refused)))) = (&mut self.note, &self.outcome)
+        else {
+            return Ok(());
+        };
+        match conn.transaction(|conn| note(conn, refused)) {
+            Ok(noted) => self.noted = noted,
+            Err(Error::Database(error)) if lost_a_race(&error) => {
+                return Err(diesel::result::Error::RollbackTransaction);
+            }
+            Err(error) => self.outcome = Some(Err(error)),
+        }
+        Ok(())
+    }
+}
+
+impl<F, N, T> Write for WriteWork<F, N, T>
 where
     F: FnMut(&mut Conn) -> Result<T> + Send,
+    N: FnMut(&mut Conn, &Refused) -> Result<bool> + Send,
     T: Send,
 {
     fn run(&mut self, conn: &mut Conn) -> std::result::Result<(), diesel::result::Error> {
@@ -109,7 +134,8 @@ where
         });
         self.outcome = outcome;
         match kept {
-            Ok(()) | Err(RollBack::Refused) => Ok(()),
+            Ok(()) => Ok(()),
+            Err(RollBack::Refused) => self.note_refusal(conn),
             Err(RollBack::Again) => Err(diesel::result::Error::RollbackTransaction),
             Err(RollBack::Failed(error)) => Err(error),
         }
@@ -123,7 +149,7 @@ where
         let answer = match (committed, self.outcome) {
             (Ok(()), Some(outcome)) => outcome,
             // Work that was refused has kept nothing, so a failed commit takes nothing from its answer.
-            (Err(_), Some(Err(refused @ Error::Refused(_)))) => Err(refused),
+            (Err(_), Some(Err(refused @ Error::Refused(_)))) if !self.noted => Err(refused),
             (Err(error), _) => Err(error),
             (Ok(()), None) => Err(Error::Broken(anyhow::anyhow!("a write was not run"))),
         };
@@ -237,7 +263,7 @@ impl Db {
         match self.epoch() {
             Some(epoch) => Ok(Stamp::Epoch(epoch)),
             None => {
-                self.read(|conn| Ok(Stamp::Snapshot(dialect::snapshot(conn)?)))
+                self.read(|conn| Ok(Stamp::Snapshot(dialect::visible_transactions(conn)?)))
                     .await
             }
         }
@@ -292,9 +318,27 @@ impl Db {
         T: Send + 'static,
         F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
     {
+        let note = None::<fn(&mut Conn, &Refused) -> Result<bool>>;
+        self.write_or_note(work, note).await
+    }
+
+    /// As `write`. Where the work is refused, `note` writes that down in its place and says whether it did: on SQLite in
+    /// the same commit, on PostgreSQL in the transaction that follows on the same connection. Nobody is told of the
+    /// refusal before that is durable.
+    ///
+    /// # Errors
+    /// What the work says; or that the database is busy or gone.
+    pub async fn write_or_note<T, F, N>(&self, work: F, note: Option<N>) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut Conn) -> Result<T> + Send + 'static,
+        N: FnMut(&mut Conn, &Refused) -> Result<bool> + Send + 'static,
+    {
         let (reply, answer) = oneshot::channel();
         let job: Box<dyn Write> = Box::new(WriteWork {
             work,
+            note,
+            noted: false,
             outcome: None,
             reply,
         });

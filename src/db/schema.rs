@@ -17,6 +17,20 @@ diesel::table! {
         region -> Nullable<Text>,
         request_id -> Text,
         data -> Doc,
+        chain -> Nullable<Uid>,
+        chain_seq -> Nullable<BigInt>,
+        mac -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::Uid;
+
+    ledger_heads (chain) {
+        chain -> Uid,
+        length -> BigInt,
+        mac -> Text,
     }
 }
 
@@ -557,6 +571,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     grants,
     idempotency_keys,
     jobs,
+    ledger_heads,
     mails,
     mandates,
     milestones,

@@ -1,7 +1,14 @@
-//! The ledger: who did what to what, when. Each fact is one row, written in the transaction that made it true.
+//! The ledger: who did what to what, when. Each fact is one row, written in the transaction that made it true, and one
+//! entry of a chain that nobody without the installation's secret can change unseen.
 
+pub mod anchor;
+mod chain;
 mod model;
+mod refusals;
 mod store;
+pub mod verify;
 
+pub use chain::{code, fingerprint};
 pub use model::{Event, EventId, Fact};
-pub use store::{NOTIFY, find, record};
+pub use refusals::{Attempt, REFUSALS, refuse, refuse_sign_in};
+pub use store::{NOTIFY, find, note, record};

@@ -4,7 +4,7 @@ use diesel::prelude::*;
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-use crate::db::schema::events;
+use crate::db::schema::{events, ledger_heads};
 use crate::db::{Json, Moment};
 
 crate::ids! {
@@ -50,6 +50,22 @@ impl Fact {
         self.data = data;
         self
     }
+
+    /// Adds what changed, before and after, without what stayed the same. Nothing comes before what is new, and nothing
+    /// after what is gone: that side is null, and the other one whole.
+    #[must_use]
+    pub fn changed(mut self, mut before: Value, mut after: Value) -> Self {
+        if let (Value::Object(before), Value::Object(after)) = (&mut before, &mut after) {
+            let old = before.clone();
+            before.retain(|name, value| after.get(name) != Some(value));
+            after.retain(|name, value| old.get(name) != Some(value));
+        }
+        if let Value::Object(data) = &mut self.data {
+            data.insert("before".into(), before);
+            data.insert("after".into(), after);
+        }
+        self
+    }
 }
 
 /// One row of the ledger.
@@ -68,6 +84,21 @@ pub struct Event {
     pub region: Option<String>,
     pub request_id: String,
     pub data: Json,
+    /// Whose chain it is an entry of: the project's, or else its subject's. None for events older than the chains.
+    pub chain: Option<EventId>,
+    /// Its place in the chain: 1, 2, 3 and so on without a hole.
+    pub chain_seq: Option<i64>,
+    /// The code over its content and the entry before it.
+    pub mac: Option<String>,
+}
+
+/// The end of a chain.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = ledger_heads)]
+pub struct Head {
+    pub chain: EventId,
+    pub length: i64,
+    pub mac: String,
 }
 
 impl Event {
@@ -85,5 +116,27 @@ impl Event {
     #[must_use]
     pub fn noted_id(&self, name: &str) -> Option<Uuid> {
         self.text(name).parse().ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_changed_is_noted() {
+        let fact = Fact::new("a.b", "a", Uuid::nil()).data(json!({"id": 1}));
+        let changed = fact
+            .clone()
+            .changed(json!({"x": 1, "y": 2}), json!({"x": 1, "y": 3}));
+        assert_eq!(
+            changed.data,
+            json!({"id": 1, "before": {"y": 2}, "after": {"y": 3}})
+        );
+        let new = fact.changed(Value::Null, json!({"x": 1}));
+        assert_eq!(
+            new.data,
+            json!({"id": 1, "before": null, "after": {"x": 1}})
+        );
     }
 }

@@ -7,12 +7,15 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest, dev, web};
 
 use super::body::BodyDigest;
 use super::idempotency;
+use super::problem;
 use super::reply::Reply;
+use super::routes::Pattern;
 use super::version::Seen;
 use crate::app::{App, Tx};
-use crate::auth::{Caller, guard};
+use crate::auth::{Actor, Caller, guard};
 use crate::db::{Conn, Moment};
-use crate::error::Result;
+use crate::error::{Refused, Result};
+use crate::events::{self, Attempt};
 use crate::lang::Lang;
 
 /// The id of a request: in its answer, its problem, its log lines and its ledger rows.
@@ -26,6 +29,38 @@ pub struct Ctx {
     pub now: Moment,
     pub lang: Lang,
     req: HttpRequest,
+}
+
+/// The request was refused, and that is written down.
+pub struct Noted;
+
+/// The inputs of a transaction, so that it can be begun more than once.
+#[derive(Clone)]
+struct Frame {
+    app: web::Data<App>,
+    caller: Arc<Caller>,
+    now: Moment,
+    request_id: String,
+}
+
+impl Frame {
+    fn tx<'a>(&'a self, conn: &'a mut Conn) -> Tx<'a> {
+        Tx {
+            conn,
+            app: &self.app,
+            now: self.now,
+            caller: &self.caller,
+            request_id: &self.request_id,
+        }
+    }
+
+    fn note(&self, conn: &mut Conn, attempt: &Attempt, code: &str) -> Result<bool> {
+        let is_refusal = problem::is_refusal(code);
+        if is_refusal {
+            events::refuse(&mut self.tx(conn), attempt, code)?;
+        }
+        Ok(is_refusal)
+    }
 }
 
 impl FromRequest for Ctx {
@@ -160,28 +195,58 @@ impl Ctx {
     where
         F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
     {
-        let (app, caller, now, request_id) = (
-            self.app.clone(),
-            self.caller.clone(),
-            self.now,
-            self.request_id(),
-        );
-        let reply = self
-            .app
+        let frame = self.frame();
+        let note = self.attempt().map(|attempt| {
+            let frame = frame.clone();
+            move |conn: &mut Conn, refused: &Refused| frame.note(conn, &attempt, refused.code)
+        });
+        let is_noted = note.is_some();
+        let work = move |conn: &mut Conn| {
+            idempotency::once(&mut frame.tx(conn), request.as_ref(), &mut work)
+        };
+        let done = self.app.db.write_or_note(work, note).await;
+        match &done {
+            Ok(_) => self.app.bell.notify_one(),
+            Err(error) if is_noted && error.code().is_some_and(problem::is_refusal) => {
+                self.req.extensions_mut().insert(Noted);
+            }
+            Err(_) => {}
+        }
+        done
+    }
+
+    /// Writes down that this request was refused without having come to a command.
+    ///
+    /// # Errors
+    /// That the database is busy or gone.
+    pub async fn note_refusal(&self, code: &'static str) -> Result<()> {
+        let Some(attempt) = self.attempt() else {
+            return Ok(());
+        };
+        let frame = self.frame();
+        self.app
             .db
-            .write(move |conn| {
-                let mut tx = Tx {
-                    conn,
-                    app: &app,
-                    now,
-                    caller: &caller,
-                    request_id: &request_id,
-                };
-                idempotency::once(&mut tx, request.as_ref(), &mut work)
-            })
-            .await?;
-        self.app.bell.notify_one();
-        Ok(reply)
+            .write(move |conn| frame.note(conn, &attempt, code).map(|_| ()))
+            .await
+    }
+
+    fn frame(&self) -> Frame {
+        Frame {
+            app: self.app.clone(),
+            caller: self.caller.clone(),
+            now: self.now,
+            request_id: self.request_id(),
+        }
+    }
+
+    /// What somebody known tries to change; none where the request only reads, or comes from a stranger.
+    fn attempt(&self) -> Option<Attempt> {
+        if !guard::is_writing(self.req.method()) || self.caller.actor == Actor::Nobody {
+            return None;
+        }
+        let Pattern(pattern) = self.req.extensions().get::<Pattern>().cloned()?;
+        let (method, path) = (self.req.method(), self.req.path());
+        Some(Attempt::new(method.as_str(), &pattern, path))
     }
 
     /// The versions that the caller has seen.

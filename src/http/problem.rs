@@ -66,6 +66,22 @@ fn status_of(code: &str) -> StatusCode {
         .unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
+/// Whether a code says no to a request that was understood: the caller may not, there is no such thing for them, or a
+/// rule stands against it.
+#[must_use]
+pub fn is_refusal(code: &str) -> bool {
+    matches!(status_of(code).as_u16(), 403 | 404 | 409 | 412 | 422)
+}
+
+/// The code of an answer that is a problem.
+#[must_use]
+pub fn code_in(response: &HttpResponse) -> Option<&'static str> {
+    response
+        .extensions()
+        .get::<Draft>()
+        .map(|draft| draft.0.code)
+}
+
 /// The code for a status that the framework answered by itself.
 fn code_of(status: StatusCode) -> &'static str {
     match status.as_u16() {

@@ -153,17 +153,17 @@ impl RouteTable {
         Self(declared.iter().map(entry).collect())
     }
 
-    /// The rules of the route that the server will choose for a path: the first one declared that fits it and knows
-    /// the method. (The server's own `match_pattern` names the first that fits, whatever methods it knows.)
+    /// Pattern and rules of the route that the server will choose for a path: the first one declared that fits it and
+    /// knows the method. (The server's own `match_pattern` names the first that fits, whatever methods it knows.)
     #[must_use]
-    pub fn find(&self, method: &Method, path: &str) -> Option<(Rules, Pattern)> {
+    pub fn find(&self, method: &Method, path: &str) -> Option<(Pattern, Rules)> {
         let depth = depth(path);
         let mut fitting = self.0.iter().filter(|entry| {
             entry.may_fit(depth, path) && entry.method == *method && fits(&entry.path, path)
         });
         fitting
             .next()
-            .map(|entry| (entry.rules, Pattern(entry.path.clone())))
+            .map(|entry| (Pattern(entry.path.clone()), entry.rules))
     }
 
     /// The methods that a path knows; empty for a path that is not there.

@@ -1,7 +1,7 @@
 //! What happens at each step: one transaction with everything that follows from it.
 
 use chrono::{Duration, NaiveDate};
-use serde_json::json;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::gate::{self, Evidence, Open};
@@ -219,11 +219,12 @@ fn take(
             ended(state_after(step.kind), cohort)
         }
     };
-    let project = projects::keep_course(tx, project, &course)?;
+    let before = project;
+    let project = projects::keep_course(tx, before, &course)?;
     if course.state == State::Active {
         coaching::attach_coordinator(tx, &project)?;
     }
-    tell(tx, &project, &transition)?;
+    tell(tx, before, &project, &transition)?;
     Ok((transition, project))
 }
 
@@ -320,20 +321,30 @@ fn resume(tx: &mut Tx<'_>, project: &Project) -> Result<Course> {
     })
 }
 
-fn tell(tx: &mut Tx<'_>, project: &Project, transition: &Transition) -> Result<()> {
+fn tell(
+    tx: &mut Tx<'_>,
+    before: &Project,
+    project: &Project,
+    transition: &Transition,
+) -> Result<()> {
+    let print = |text: Option<&str>| events::fingerprint(tx, text);
     let data = json!({
+        "reason": print(transition.reason.as_deref()), "lesson": print(transition.lesson.as_deref()),
         "transition_id": transition.id, "number": transition.number,
         "from_state": transition.from_state, "to_state": transition.to_state,
         "from_pillar": transition.from_pillar, "to_pillar": transition.to_pillar,
         "cohort_id": transition.cohort_id, "reason_code": transition.reason_code,
     });
     let fact = Fact::new(transition.kind.event(), "project", project.id.0);
-    events::record(
-        tx,
-        fact.within(project.id.0, project.region.as_deref())
-            .data(data),
-    )
-    .map(|_| ())
+    let before =
+        json!({ "state": before.state, "pillar": before.pillar, "cohort_id": before.cohort_id });
+    let after =
+        json!({ "state": project.state, "pillar": project.pillar, "cohort_id": project.cohort_id });
+    let fact = fact
+        .within(project.id.0, project.region.as_deref())
+        .data(data)
+        .changed(before, after);
+    events::record(tx, fact).map(|_| ())
 }
 
 fn stay_ref(stay: &Stay) -> projects::StayId {
@@ -362,7 +373,7 @@ pub fn add_milestone(
     let stay = store::open_stay(tx.conn, id).map_err(|_| blocked())?;
     let milestone = store::insert_milestone(tx, &stay, None, titles, due_on, required)?;
     keep_next_due(tx, &project, &stay)?;
-    record_milestone(tx, "milestone.added", &project, &milestone)?;
+    record_milestone(tx, "milestone.added", &project, None, &milestone)?;
     Ok(milestone)
 }
 
@@ -385,13 +396,14 @@ pub fn finish_milestone(
     if milestone.done_at.is_some() {
         return Err(Refusal::MilestoneAlreadyDone.into());
     }
-    let milestone = store::finish_milestone(tx, &milestone, tx.caller.account())?;
+    let before = milestone;
+    let milestone = store::finish_milestone(tx, &before, tx.caller.account())?;
     if let Ok(stay) = store::open_stay(tx.conn, id)
         && stay.id == milestone.stay_id
     {
         keep_next_due(tx, &project, &stay)?;
     }
-    record_milestone(tx, "milestone.done", &project, &milestone)?;
+    record_milestone(tx, "milestone.done", &project, Some(&before), &milestone)?;
     Ok(milestone)
 }
 
@@ -424,10 +436,15 @@ fn record_milestone(
     tx: &mut Tx<'_>,
     kind: &'static str,
     project: &Project,
+    before: Option<&Milestone>,
     milestone: &Milestone,
 ) -> Result<()> {
+    let noted = |one: &Milestone| json!({ "due_on": one.due_on, "done": one.done_at.is_some() });
     let data = json!({ "milestone_id": milestone.id, "key": milestone.key, "required": milestone.required });
     let fact =
         Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
-    events::record(tx, fact.data(data)).map(|_| ())
+    let fact = fact
+        .data(data)
+        .changed(before.map_or(Value::Null, noted), noted(milestone));
+    events::record(tx, fact).map(|_| ())
 }

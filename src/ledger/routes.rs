@@ -24,7 +24,7 @@ pub fn register(routes: &mut Routes<'_>) {
 #[serde(deny_unknown_fields)]
 #[into_params(parameter_in = Query)]
 struct ListEvents {
-    /// Only events with a larger sequence number; 0 for all.
+    /// Only events with a larger `position`; 0 for all.
     #[param(minimum = 0)]
     after: Option<i64>,
     /// Such as `project.advanced`.
@@ -38,8 +38,12 @@ struct ListEvents {
 
 #[derive(Serialize, ToSchema)]
 struct EventOut {
-    /// Rises with each event; pass the last one as `after`.
-    sequence: i64,
+    /// Rises with each event, with holes; pass the last one as `after`.
+    position: i64,
+    /// Whose chain the event belongs to: the project's, or else its subject's. Null for events older than the chains.
+    chain: Option<Uuid>,
+    /// Its place in the chain: 1, 2, 3 and so on without a hole.
+    sequence: Option<i64>,
     id: Uuid,
     at: Moment,
     actor_kind: String,
@@ -57,7 +61,9 @@ struct EventOut {
 impl From<Event> for EventOut {
     fn from(event: Event) -> Self {
         Self {
-            sequence: event.seq,
+            position: event.seq,
+            chain: event.chain.map(|chain| chain.0),
+            sequence: event.chain_seq,
             id: event.id.0,
             at: event.at,
             actor_kind: event.actor_kind,
@@ -73,7 +79,7 @@ impl From<Event> for EventOut {
     }
 }
 
-/// What happened, oldest first. `next` is the sequence number to pass as `after`; null where nothing follows yet.
+/// What happened, oldest first. `next` is the position to pass as `after`; null where nothing follows yet.
 #[utoipa::path(tag = "events", params(ListEvents), responses((status = 200, body = Page<EventOut>)))]
 #[get("/v1/events")]
 async fn list_events(ctx: Ctx, query: Query<ListEvents>) -> Result<HttpResponse> {

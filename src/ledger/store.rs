@@ -1,4 +1,4 @@
-//! Reads the ledger in order of its sequence, never past a row that is still being written.
+//! Reads the ledger in order of position, never past a row that is still being written.
 
 use diesel::expression::BoxableExpression;
 use diesel::prelude::*;
@@ -8,18 +8,21 @@ use crate::auth::{Caller, Role, Scope};
 use crate::db::schema::events;
 use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
-use crate::events::{Event, EventId};
+use crate::events::{Event, EventId, REFUSALS};
 
 type Condition = Box<dyn BoxableExpression<events::table, MultiBackend, SqlType = Bool>>;
 
 /// Events that exist for the caller: those of the regions they coordinate, of their projects, and of themselves.
-/// Partners read figures, not the ledger.
+/// Partners read figures, not the ledger. What was refused to somebody is for admins, and for themselves.
 fn visible(caller: &Caller) -> events::BoxedQuery<'static, MultiBackend> {
     let query = events::table.into_boxed();
-    if caller.everywhere(Role::Coordinator) {
+    if caller.is_admin() {
         return query;
     }
     let mut conditions: Vec<Condition> = vec![Box::new(events::seq.lt(0))];
+    if caller.everywhere(Role::Coordinator) {
+        conditions.push(Box::new(events::kind.ne_all(REFUSALS)));
+    }
     let regions = caller.regions(Role::Coordinator);
     if !regions.is_empty() {
         conditions.push(Box::new(events::region.assume_not_null().eq_any(regions)));
@@ -57,7 +60,7 @@ fn visible(caller: &Caller) -> events::BoxedQuery<'static, MultiBackend> {
     }
 }
 
-/// The events after a sequence number, oldest first.
+/// The events after a position, oldest first.
 pub fn after(
     conn: &mut Conn,
     caller: &Caller,

@@ -13,6 +13,7 @@ use crate::db::dialect::Cached;
 use crate::db::schema::mails;
 use crate::db::{Conn, Json, Moment};
 use crate::error::{OrNotFound, Result};
+use crate::events::{self, Fact};
 use crate::jobs::{self, Job, Outcome, Task};
 use crate::{native, native_change};
 
@@ -221,6 +222,9 @@ pub fn retry(tx: &mut Tx<'_>, id: MailId) -> Result<Mail> {
     if revived == 0 {
         return Err(crate::error::Error::not_found());
     }
+    let fact = Fact::new("mail.retried", "mail", id.0);
+    let state = |word: &str| json!({ "state": word });
+    events::note(tx, fact.changed(state("dead"), state("queued")))?;
     jobs::enqueue(tx, SEND, json!({ "mail": id }))?;
     find(tx.conn, id)
 }

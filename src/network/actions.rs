@@ -1,9 +1,9 @@
 //! What happens when the network's data is loaded or changed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::files::{CallPart, CohortPart, Files, NetworkFile};
-use super::model::{Call, Cohort, CohortId, OrganisationId, Place, Refusal, place};
+use super::model::{Call, Cohort, CohortId, Organisation, OrganisationId, Place, Refusal, place};
 use super::store;
 use crate::app::Tx;
 use crate::db::{Conn, Moment, dialect};
@@ -36,10 +36,13 @@ fn load_bodies(tx: &mut Tx<'_>, file: &NetworkFile) -> Result<()> {
         store::put_province(tx, province)?;
     }
     for organisation in &file.organisations {
+        let before = store::organisation_by_slug(tx.conn, &organisation.slug).ok();
         let changed = store::put_organisation(tx, organisation)?;
         if changed {
-            let id = known(tx.conn, &organisation.slug)?;
-            events::record(tx, Fact::new("organisation.changed", "organisation", id.0))?;
+            let after = store::organisation_by_slug(tx.conn, &organisation.slug)?;
+            let fact = Fact::new("organisation.changed", "organisation", after.id.0);
+            let before = before.map_or(Value::Null, |before| noted_organisation(&before));
+            events::record(tx, fact.changed(before, noted_organisation(&after)))?;
         }
     }
     for organisation in &file.organisations {
@@ -104,7 +107,9 @@ pub fn create_cohort(tx: &mut Tx<'_>, part: &CohortPart) -> Result<Cohort> {
     }
     let programme = store::programme_by_slug(tx.conn, &part.programme)?;
     let cohort = store::insert_cohort(tx, programme, part)?;
-    events::record(tx, Fact::new("cohort.created", "cohort", cohort.id.0))?;
+    let after = noted_cohort(tx.conn, &cohort)?;
+    let fact = Fact::new("cohort.created", "cohort", cohort.id.0);
+    events::record(tx, fact.changed(Value::Null, after))?;
     Ok(cohort)
 }
 
@@ -114,9 +119,12 @@ pub fn change_cohort(
     seen: &Seen,
     part: &CohortPart,
 ) -> Result<Cohort> {
+    let before = store::lock_cohort(tx.conn, id)?;
+    let before = noted_cohort(tx.conn, &before)?;
     let cohort = store::change_cohort(tx, id, seen, part)?;
-    let data = json!({ "capacity": cohort.capacity, "starts_on": cohort.starts_on, "ends_on": cohort.ends_on });
-    events::record(tx, Fact::new("cohort.changed", "cohort", id.0).data(data))?;
+    let after = noted_cohort(tx.conn, &cohort)?;
+    let fact = Fact::new("cohort.changed", "cohort", id.0);
+    events::record(tx, fact.changed(before, after))?;
     Ok(cohort)
 }
 
@@ -129,7 +137,8 @@ pub fn create_call(tx: &mut Tx<'_>, part: &CallPart) -> Result<Call> {
     let programme = store::programme_by_slug(tx.conn, &part.programme)?;
     let cohort = call_cohort(tx.conn, part)?;
     let call = store::insert_call(tx, programme, cohort, part)?;
-    events::record(tx, Fact::new("call.created", "call", call.id.0))?;
+    let fact = Fact::new("call.created", "call", call.id.0);
+    events::record(tx, fact.changed(Value::Null, noted_call(&call)))?;
     Ok(call)
 }
 
@@ -137,9 +146,33 @@ pub fn change_call(tx: &mut Tx<'_>, row: &Call, seen: &Seen, part: &CallPart) ->
     seen.check(row.version)?;
     let cohort = call_cohort(tx.conn, part)?;
     let call = store::change_call(tx, row, cohort, part)?;
-    let data = json!({ "opens_at": call.opens_at, "closes_at": call.closes_at });
-    events::record(tx, Fact::new("call.changed", "call", call.id.0).data(data))?;
+    let fact = Fact::new("call.changed", "call", call.id.0);
+    events::record(tx, fact.changed(noted_call(row), noted_call(&call)))?;
     Ok(call)
+}
+
+/// What the ledger notes of an organisation, a cohort and a call: the network's own public data.
+fn noted_organisation(organisation: &Organisation) -> Value {
+    json!({
+        "slug": organisation.slug, "name": organisation.name, "kind": organisation.kind,
+        "region": organisation.region, "website": organisation.website, "roles": organisation.roles,
+        "valid_from": organisation.valid_from, "valid_to": organisation.valid_to,
+    })
+}
+
+fn noted_cohort(conn: &mut Conn, cohort: &Cohort) -> Result<Value> {
+    Ok(json!({
+        "slug": cohort.slug, "programme_id": cohort.programme_id, "names": cohort.names,
+        "starts_on": cohort.starts_on, "ends_on": cohort.ends_on, "capacity": cohort.capacity,
+        "quota": store::places_of(conn, cohort.id)?,
+    }))
+}
+
+fn noted_call(call: &Call) -> Value {
+    json!({
+        "slug": call.slug, "programme_id": call.programme_id, "cohort_id": call.cohort_id,
+        "names": call.names, "opens_at": call.opens_at, "closes_at": call.closes_at,
+    })
 }
 
 fn call_cohort(conn: &mut Conn, part: &CallPart) -> Result<Option<CohortId>> {

@@ -14,7 +14,7 @@ use crate::applications::{self, ApplicationId};
 use crate::auth::{AccountId, Caller};
 use crate::coaching::{self, CoachingSessionId};
 use crate::error::Result;
-use crate::events::{self, Event};
+use crate::events::{self, Event, Fact};
 use crate::http::Seen;
 use crate::jobs::{Outcome, Task};
 use crate::journey::{self, Transition, TransitionId};
@@ -256,7 +256,13 @@ pub fn mark(
 ) -> Result<Notification> {
     let notification = store::one(tx.conn, account, id)?;
     seen.check(notification.version)?;
-    store::mark(tx, &notification, is_read)
+    let marked = store::mark(tx, &notification, is_read)?;
+    let read = |is_read: bool| json!({ "read": is_read });
+    let fact = Fact::new("notification.marked", "account", account.0)
+        .data(json!({ "notification_id": id }))
+        .changed(read(notification.is_read), read(is_read));
+    events::note(tx, fact)?;
+    Ok(marked)
 }
 
 /// The one line of a message, in a language.

@@ -1,6 +1,6 @@
 //! What happens when a project is created or changed.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{Course, NewProject, Project, ProjectId, may_manage, may_represent};
 use super::store;
@@ -47,12 +47,8 @@ pub fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<Project> {
             scope: Scope::Project { id: project.id.0 },
         },
     )?;
-    record(
-        tx,
-        "project.created",
-        &project,
-        json!({ "sector": project.sector }),
-    )?;
+    let fact = fact("project.created", &project).changed(Value::Null, noted(tx, &project));
+    events::record(tx, fact)?;
     Ok(project)
 }
 
@@ -76,6 +72,7 @@ pub fn change(tx: &mut Tx<'_>, id: ProjectId, seen: &Seen, change: &Change) -> R
         return Err(Error::refused("not-allowed"));
     }
     seen.check(project.version)?;
+    let before = noted(tx, &project);
     let fields = apply(&mut project, change);
     let mut errors = FieldErrors::default();
     if change.country.is_some() || change.postal_code.is_some() {
@@ -96,7 +93,9 @@ pub fn change(tx: &mut Tx<'_>, id: ProjectId, seen: &Seen, change: &Change) -> R
     );
     errors.done()?;
     let project = store::keep(tx, &project)?;
-    record(tx, "project.changed", &project, json!({ "fields": fields }))?;
+    let fact = fact("project.changed", &project).data(json!({ "fields": fields }));
+    let after = noted(tx, &project);
+    events::record(tx, fact.changed(before, after))?;
     Ok(project)
 }
 
@@ -168,13 +167,19 @@ fn only_language(place: Option<&Place>) -> Option<Lang> {
     }
 }
 
-fn record(
-    tx: &mut Tx<'_>,
-    kind: &'static str,
-    project: &Project,
-    data: serde_json::Value,
-) -> Result<()> {
-    let fact =
-        Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref());
-    events::record(tx, fact.data(data)).map(|_| ())
+fn fact(kind: &'static str, project: &Project) -> Fact {
+    Fact::new(kind, "project", project.id.0).within(project.id.0, project.region.as_deref())
+}
+
+/// What the ledger notes of a project: texts, and what may lead to a person, by fingerprint only.
+fn noted(tx: &Tx<'_>, project: &Project) -> Value {
+    let print = |text: Option<&str>| events::fingerprint(tx, text);
+    json!({
+        "title": print(Some(&project.title)), "summary": print(Some(&project.summary)),
+        "sector": project.sector, "country": project.country, "region": project.region,
+        "province": project.province, "postal_code": print(project.postal_code.as_deref()),
+        "enterprise_number": print(project.enterprise_number.as_deref()),
+        "website": print(project.website.as_deref()), "language": project.language,
+        "shared_with_partners": project.shared_with_partners,
+    })
 }

@@ -1,7 +1,7 @@
 //! What happens when somebody signs in, refreshes, signs out, or chooses a new password.
 
 use chrono::Duration;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::model::{Refusal, Verdict, judge};
 use super::store;
@@ -56,12 +56,15 @@ pub fn refresh(tx: &mut Tx<'_>, refresh_token: &str) -> Result<Refreshed> {
         Verdict::Rotate => {
             let lost_reply = token.spent_at.is_some();
             store::spend(tx, session.id, lost_reply)?;
+            let fact = Fact::new("session.refreshed", "account", account.id.0);
+            events::note(tx, fact.data(json!({ "session_id": session.id })))?;
             issue(tx, account.id, session.id).map(Refreshed::Pair)
         }
         Verdict::Reuse => {
             store::end(tx, session.id, "token-reused")?;
             let fact = Fact::new("session.token_reused", "account", account.id.0);
-            events::record(tx, fact.data(json!({ "session_id": session.id })))?;
+            let fact = fact.data(json!({ "session_id": session.id }));
+            events::record(tx, fact.changed(open(true), open(false)))?;
             let context = json!({ "link": tx.app.link("/account#forgotten") });
             let order = Order {
                 to: account.id,
@@ -83,11 +86,23 @@ pub fn sign_out(tx: &mut Tx<'_>, account: AccountId, session: SessionId) -> Resu
         return Err(Error::not_found());
     }
     store::end(tx, session, "signed-out")?;
-    events::record(
-        tx,
-        Fact::new("session.ended", "account", account.0).data(json!({ "session_id": session })),
-    )?;
+    let fact =
+        Fact::new("session.ended", "account", account.0).data(json!({ "session_id": session }));
+    events::record(tx, fact.changed(open(true), open(false)))?;
     Ok(())
+}
+
+fn open(is_open: bool) -> Value {
+    json!({ "open": is_open })
+}
+
+/// Notes a sign-in with a wrong password, by the address's digest and, if the address has an account, on its chain.
+pub fn fail_sign_in(tx: &mut Tx<'_>, email_digest: &str, account: Option<AccountId>) -> Result<()> {
+    store::note_failure(tx, email_digest)?;
+    match account {
+        Some(account) => events::refuse_sign_in(tx, account, Refusal::WrongCredentials.code()),
+        None => Ok(()),
+    }
 }
 
 /// Sets a new password by a code from a mail. All sessions end.

@@ -80,10 +80,11 @@ async fn sign_in(ctx: Ctx, body: Valid<SignIn>) -> Result<Reply> {
         .as_ref()
         .map(|account| account.password_hash.clone());
     let right = ctx.app.passwords.verify(password, hash).await?;
+    let account = account.map(|account| account.id);
     if let Some(account) = account.filter(|_| right) {
-        return open_session(&ctx, account.id, digest).await;
+        return open_session(&ctx, account, digest).await;
     }
-    note_failure(&ctx, digest).await?;
+    note_failure(&ctx, digest, account).await?;
     Err(Refusal::WrongCredentials.into())
 }
 
@@ -99,9 +100,9 @@ async fn open_session(ctx: &Ctx, account: AccountId, digest: String) -> Result<R
     .await
 }
 
-async fn note_failure(ctx: &Ctx, digest: String) -> Result<()> {
+async fn note_failure(ctx: &Ctx, digest: String, account: Option<AccountId>) -> Result<()> {
     let noted = ctx.write_anyway(move |tx| {
-        store::note_failure(tx, &digest)?;
+        actions::fail_sign_in(tx, &digest, account)?;
         Ok(Reply::nothing())
     });
     noted.await.map(|_| ())

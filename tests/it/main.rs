@@ -20,6 +20,8 @@ mod dashboards;
 mod delivery;
 mod docs;
 mod journey;
+mod ledger;
+mod ledger_chain;
 mod mail_tls;
 mod migrations;
 mod sessions;

@@ -26,6 +26,10 @@ pub fn environment(url: &str, folder: &Path) -> Environment {
             "COLONNADE__MAIL__FOLDER",
             folder.join("mail").display().to_string(),
         ),
+        (
+            "COLONNADE__LEDGER__ANCHOR_FILE",
+            folder.join("anchors").display().to_string(),
+        ),
         ("COLONNADE__LOG__FILTER", "error".to_owned()),
     ]
 }

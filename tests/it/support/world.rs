@@ -336,6 +336,7 @@ fn config(url: &str, folder: &std::path::Path) -> Config {
     config.database.url = url.to_owned();
     config.database.pg_connections = 6;
     config.auth.secret = "a secret for tests, a secret for tests".into();
+    config.ledger.anchor_file = folder.join("anchors").display().to_string();
     config.mail.folder = folder.join("mail").display().to_string();
     config.server.workers = 1;
     config.auth.access_minutes = 1_000_000; // tests pass months; what expiry does has a test of its own

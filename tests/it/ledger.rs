@@ -1,0 +1,606 @@
+//! The ledger over HTTP: who did what, who was refused what, and who may read it.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use crate::support::database::Database;
+use crate::support::world::{PASSWORD, new_project};
+use crate::support::{Client, World, sql};
+
+/// Every operation that changes something, as `(method, path)`.
+fn writing() -> BTreeSet<(String, String)> {
+    let document = serde_json::to_value(colonnade::http::openapi::document()).expect("a document");
+    let paths = document["paths"].as_object().expect("paths").clone();
+    let mut found = BTreeSet::new();
+    for (path, item) in paths {
+        for method in ["post", "put", "patch", "delete"] {
+            if item.get(method).is_some() {
+                found.insert((method.to_uppercase(), path.clone()));
+            }
+        }
+    }
+    found
+}
+
+fn kinds(database: &Database) -> Vec<String> {
+    database.texts("SELECT kind AS t FROM events ORDER BY seq")
+}
+
+/// The entries about refusals, as the database has them: operation, code, ids.
+async fn refusals(admin: &Client) -> Vec<Value> {
+    admin.list("/v1/events?after=0&kind=attempt.refused").await
+}
+
+#[actix_web::test]
+async fn every_refused_attempt_of_somebody_known_has_its_entry() {
+    let world = World::new().await;
+    let founder = world.founder("Ada").await;
+    let key = key(&world).await;
+    for client in [&founder, &key] {
+        let mut refused = 0;
+        for (number, (method, path)) in writing().into_iter().enumerate() {
+            if path == "/v1/sessions/current" {
+                continue; // Signing out always succeeds.
+            }
+            if number % 30 == 0 {
+                world.pass(chrono::Duration::minutes(2));
+            }
+            let id = uuid::Uuid::now_v7();
+            let filled: String = path
+                .split('/')
+                .map(|part| {
+                    if part.starts_with('{') {
+                        id.to_string()
+                    } else {
+                        part.to_owned()
+                    }
+                })
+                .collect::<Vec<_>>()
+                .join("/");
+            let before = world.count("events");
+            let answer = client
+                .ask(method.parse().expect("a method"), &filled)
+                .header("If-Match", "*")
+                .json(&json!({ "nonsense": true }))
+                .send()
+                .await;
+            let status = answer.status.as_u16();
+            let about = format!("{method} {path}: {}", answer.text);
+            assert!([403, 404, 409, 412, 422].contains(&status), "{about}");
+            refused += 1;
+            assert_eq!(world.count("events"), before + 1, "{about}");
+            let written = world.database.texts(
+                "SELECT cast(data AS text) AS t FROM events WHERE seq = (SELECT max(seq) FROM events)",
+            );
+            let written: Value = serde_json::from_str(&written[0]).expect("JSON");
+            assert_eq!(written["operation"], format!("{method} {path}"));
+            assert_eq!(written["code"], answer.json()["code"], "{about}");
+            let ids = path.matches('{').count();
+            assert_eq!(written["path_ids"], json!(vec![id.to_string(); ids]));
+        }
+        assert!(refused > 30, "{refused}");
+    }
+    world.deliver().await;
+    assert_eq!(world.count("jobs"), 0, "nobody is told of a refusal");
+}
+
+/// A coordinator's key, which can read some things and write nothing.
+async fn key(world: &World) -> Client {
+    let admin = world.admin().await;
+    let body = json!({
+        "name": "Figures", "role": "coordinator", "scope": { "kind": "region", "region": "BE1" },
+        "actions": ["read:projects"], "expires_in_days": 30,
+    });
+    let made = admin.post("/v1/api-keys", body).await.expect(201).json();
+    let secret = made["key"].as_str().or(made["secret"].as_str());
+    world.stranger.with_token(secret.expect("the key"), "")
+}
+
+#[actix_web::test]
+async fn a_command_s_refusal_takes_its_changes_back_and_leaves_its_entry() {
+    let world = World::new().await;
+    let (call, cohort) = world.open_call(1, &[]).await;
+    let (founder, coordinator) = (
+        world.founder("Ada").await,
+        world.coordinator("Carl", "BE1").await,
+    );
+    world
+        .admitted(&founder, &coordinator, &call, &cohort, "First")
+        .await;
+    let project = world.project(&founder, "Second").await;
+    let application = world.submitted(&founder, &project, &call).await;
+    let (events, path) = (
+        kinds(&world.database).len(),
+        format!("/v1/applications/{application}/decision"),
+    );
+    // The decision is written before the cohort turns out to be full.
+    let accept = json!({ "outcome": "accept", "cohort_id": cohort, "pillar": "create_learn" });
+    let answer = coordinator.post_seen(&path, accept).await;
+    assert_eq!(answer.status, 409, "{}", answer.text);
+    let after = kinds(&world.database);
+    assert_eq!(&after[events..], ["attempt.refused"]);
+    let read = founder
+        .get(&format!("/v1/applications/{application}"))
+        .await
+        .expect(200);
+    assert_eq!(read.text_at("/state"), "submitted");
+    let stale = founder
+        .patch(
+            &format!("/v1/projects/{project}"),
+            "\"99\"",
+            json!({ "title": "T" }),
+        )
+        .await
+        .refused(412, "stale-version");
+    let found = refusals(&world.admin().await).await;
+    let last = found.last().expect("an entry");
+    assert_eq!(last["data"]["code"], "stale-version");
+    assert_eq!(last["data"]["path_ids"], json!([project]));
+    assert_eq!(last["actor_id"], founder.id);
+    assert_eq!(last["request_id"], stale.json()["request_id"]);
+    assert_eq!(last["chain"], founder.id);
+    assert_eq!(last["project_id"], Value::Null);
+}
+
+#[actix_web::test]
+async fn refusals_are_for_admins_and_for_whoever_was_refused() {
+    let world = World::new().await;
+    let (founder, outsider) = (world.founder("Ada").await, world.founder("Eve").await);
+    let project = world.project(&founder, "Sangalux").await;
+    let path = format!("/v1/projects/{project}");
+    outsider
+        .patch(&path, "*", json!({ "title": "Mine" }))
+        .await
+        .refused(404, "not-found");
+    let everywhere = colonnade::auth::Grant {
+        role: colonnade::auth::Role::Coordinator,
+        scope: colonnade::auth::Scope::Network,
+    };
+    let network = world
+        .person("Nele", colonnade::lang::Lang::Nl, vec![everywhere])
+        .await;
+    let regional = world.coordinator("Carl", "BE1").await;
+    for (client, expected) in [
+        (&world.admin().await, 1),
+        (&outsider, 1),
+        (&founder, 0),
+        (&network, 0),
+        (&regional, 0),
+    ] {
+        assert_eq!(refusals(client).await.len(), expected, "{}", client.id);
+    }
+    // A stranger is nobody to name, and one who only reads attempts nothing.
+    let before = world.count("events");
+    world
+        .stranger
+        .patch(&path, "*", json!({ "title": "Mine" }))
+        .await
+        .refused(401, "sign-in-needed");
+    outsider.get(&path).await.refused(404, "not-found");
+    assert_eq!(world.count("events"), before);
+}
+
+#[actix_web::test]
+async fn nobody_fills_the_disk_by_being_refused() {
+    let world = World::new().await;
+    let founder = world.founder("Ada").await;
+    let entries = || world.count("events WHERE kind = 'attempt.refused'");
+    let try_it = async |times: usize| {
+        for _ in 0..times {
+            founder
+                .post("/v1/calls", json!({}))
+                .await
+                .refused(403, "not-allowed");
+        }
+    };
+    try_it(65).await;
+    assert_eq!(entries(), 60);
+    let last = world.database.texts(
+        "SELECT cast(data AS text) AS t FROM events WHERE kind = 'attempt.refused' ORDER BY seq DESC LIMIT 2",
+    );
+    assert!(
+        last[0].contains("true") && !last[1].contains("true"),
+        "{last:?}"
+    );
+    world.pass(chrono::Duration::seconds(61));
+    try_it(2).await;
+    assert_eq!(entries(), 62);
+}
+
+#[actix_web::test]
+async fn a_failed_sign_in_is_on_the_account_s_chain() {
+    let world = World::new().await;
+    let founder = world.founder("Ada").await;
+    for email in ["ada@example.org", "nobody@example.org"] {
+        let body = json!({ "email": email, "password": "wrong horse battery" });
+        world
+            .stranger
+            .post("/v1/sessions", body)
+            .await
+            .refused(401, "wrong-credentials");
+    }
+    let found = founder
+        .list("/v1/events?after=0&kind=session.refused")
+        .await;
+    assert_eq!(found.len(), 1);
+    assert_eq!(found[0]["chain"], founder.id);
+    assert_eq!(found[0]["actor_kind"], "nobody");
+    assert_eq!(found[0]["data"], json!({ "code": "wrong-credentials" }));
+    assert_eq!(world.count("events WHERE kind = 'session.refused'"), 1);
+}
+
+/// Walks through every operation and sees that each leaves an entry.
+struct Walk<'a> {
+    world: &'a World,
+    left: BTreeSet<(String, String)>,
+}
+
+impl Walk<'_> {
+    /// Does one operation; gives the answer.
+    async fn take(
+        &mut self,
+        client: &Client,
+        method: &str,
+        path: &str,
+        ids: &[&str],
+        body: Value,
+    ) -> Value {
+        let operation = (method.to_owned(), path.to_owned());
+        self.left.remove(&operation);
+        let mut filled = path.to_owned();
+        for id in ids {
+            let (from, to) = (
+                filled.find('{').expect("a place"),
+                filled.find('}').expect("one"),
+            );
+            filled.replace_range(from..=to, id);
+        }
+        let before = self.world.count("events");
+        let answer = client
+            .ask(method.parse::<Method>().expect("a method"), &filled)
+            .header("If-Match", "*")
+            .json(&body)
+            .send()
+            .await;
+        assert!(answer.status.is_success(), "{operation:?}: {}", answer.text);
+        assert!(
+            self.world.count("events") > before,
+            "{operation:?} left no entry"
+        );
+        serde_json::from_str(&answer.text).unwrap_or_default()
+    }
+}
+
+fn id(value: &Value) -> String {
+    value["id"].as_str().expect("an id").to_owned()
+}
+
+async fn walk_accounts(walk: &mut Walk<'_>) {
+    let world = walk.world;
+    let (stranger, email) = (&world.stranger, "zoe@example.org");
+    let sign_up =
+        json!({ "email": email, "password": PASSWORD, "name": "Zoe Quirk", "language": "en" });
+    walk.take(stranger, "POST", "/v1/accounts", &[], sign_up)
+        .await;
+    let token = world.mails().await[0].code();
+    walk.take(
+        stranger,
+        "POST",
+        "/v1/accounts/verify",
+        &[],
+        json!({ "token": token }),
+    )
+    .await;
+    let credentials = json!({ "email": email, "password": PASSWORD });
+    let session = walk
+        .take(stranger, "POST", "/v1/sessions", &[], credentials.clone())
+        .await;
+    let refresh = json!({ "refresh_token": session["refresh_token"] });
+    let session = walk
+        .take(stranger, "POST", "/v1/sessions/refresh", &[], refresh)
+        .await;
+    let zoe = stranger.with_token(session["access_token"].as_str().expect("a token"), "");
+    let change = json!({ "name": "Zoe Quark", "language": "nl" });
+    walk.take(&zoe, "PATCH", "/v1/me", &[], change).await;
+    let change = json!({ "current_password": PASSWORD, "new_password": "another horse battery" });
+    walk.take(&zoe, "PUT", "/v1/me/password", &[], change).await;
+    let forgotten = json!({ "email": email });
+    let before = world.mails().await.len();
+    world.pass(chrono::Duration::seconds(1)); // Mails of one moment have no order.
+    walk.take(
+        stranger,
+        "POST",
+        "/v1/accounts/password-reset",
+        &[],
+        forgotten,
+    )
+    .await;
+    let token = world.mails().await[before].code();
+    let chosen = json!({ "token": token, "password": PASSWORD });
+    walk.take(stranger, "POST", "/v1/accounts/password", &[], chosen)
+        .await;
+    let zoe = world.sign_in(email, PASSWORD, "").await;
+    world.sign_in(email, PASSWORD, "").await;
+    let sessions = zoe.get("/v1/sessions").await.expect(200).json();
+    let other = sessions["data"].as_array().expect("sessions").iter();
+    let other = id(other
+        .clone()
+        .find(|one| one["current"] == false)
+        .expect("another"));
+    walk.take(&zoe, "DELETE", "/v1/sessions/{id}", &[&other], json!({}))
+        .await;
+    walk.take(&zoe, "DELETE", "/v1/sessions/current", &[], json!({}))
+        .await;
+}
+
+async fn walk_network(walk: &mut Walk<'_>, admin: &Client, somebody: &Client) {
+    let names = json!({ "en": "A", "nl": "A", "fr": "A", "de": "A" });
+    let cohort = json!({
+        "slug": "walk", "programme": "medtech-accelerator", "names": names, "starts_on": "2026-03-02",
+        "ends_on": "2026-09-02", "capacity": 3, "quota": {},
+    });
+    let made = walk
+        .take(admin, "POST", "/v1/cohorts", &[], cohort.clone())
+        .await;
+    let mut wider = cohort;
+    wider["capacity"] = 4.into();
+    walk.take(admin, "PATCH", "/v1/cohorts/{id}", &[&id(&made)], wider)
+        .await;
+    let call = json!({
+        "slug": "walk", "programme": "medtech-accelerator", "cohort": "walk", "names": names,
+        "opens_at": "2026-03-01T00:00:00Z", "closes_at": "2026-04-01T00:00:00Z",
+    });
+    let made = walk
+        .take(admin, "POST", "/v1/calls", &[], call.clone())
+        .await;
+    let mut longer = call;
+    longer["closes_at"] = "2026-05-01T00:00:00Z".into();
+    walk.take(admin, "PATCH", "/v1/calls/{id}", &[&id(&made)], longer)
+        .await;
+    let grant = json!({ "role": "reviewer", "scope": { "kind": "network" } });
+    let path = "/v1/accounts/{id}/grants";
+    let given = walk.take(admin, "POST", path, &[&somebody.id], grant).await;
+    let path = "/v1/accounts/{id}/grants/{grant_id}";
+    walk.take(
+        admin,
+        "DELETE",
+        path,
+        &[&somebody.id, &id(&given)],
+        json!({}),
+    )
+    .await;
+    let key = json!({
+        "name": "Figures", "role": "coordinator", "scope": { "kind": "region", "region": "BE1" },
+        "actions": ["read:projects"], "expires_in_days": 30,
+    });
+    let made = walk.take(admin, "POST", "/v1/api-keys", &[], key).await;
+    walk.take(
+        admin,
+        "DELETE",
+        "/v1/api-keys/{id}",
+        &[&id(&made)],
+        json!({}),
+    )
+    .await;
+}
+
+/// Gives the projects that went through.
+async fn walk_applications(walk: &mut Walk<'_>, founder: &Client, coordinator: &Client) -> String {
+    let world = walk.world;
+    let (call, cohort) = world.open_call(4, &[]).await;
+    let mut decided = String::new();
+    for withdraw in [true, false] {
+        let mut project = new_project("Secret Lamp");
+        project["website"] = "https://secret-lamp.example.org".into();
+        let project = id(&walk
+            .take(founder, "POST", "/v1/projects", &[], project)
+            .await);
+        let change = json!({ "title": "Secret Light", "sector": "pharma", "postal_code": "1050" });
+        walk.take(founder, "PATCH", "/v1/projects/{id}", &[&project], change)
+            .await;
+        let back = json!({ "sector": "medtech" });
+        walk.take(founder, "PATCH", "/v1/projects/{id}", &[&project], back)
+            .await;
+        let body = json!({ "project_id": project, "call_id": call, "answers": { "need": "Falls at night" } });
+        let application = id(&walk
+            .take(founder, "POST", "/v1/applications", &[], body)
+            .await);
+        let at: &[&str] = &[&application];
+        let answers = json!({ "answers": { "need": "Falls by day" } });
+        walk.take(founder, "PATCH", "/v1/applications/{id}", at, answers)
+            .await;
+        let reason = json!({ "reason": "A good lamp" });
+        walk.take(
+            coordinator,
+            "POST",
+            "/v1/applications/{id}/scope-override",
+            at,
+            reason,
+        )
+        .await;
+        walk.take(
+            founder,
+            "POST",
+            "/v1/applications/{id}/submit",
+            at,
+            json!({}),
+        )
+        .await;
+        if withdraw {
+            walk.take(
+                founder,
+                "POST",
+                "/v1/applications/{id}/withdrawal",
+                at,
+                json!({}),
+            )
+            .await;
+        } else {
+            let accept = json!({ "outcome": "accept", "cohort_id": cohort, "pillar": "create_learn", "feedback": "Bright" });
+            walk.take(
+                coordinator,
+                "POST",
+                "/v1/applications/{id}/decision",
+                at,
+                accept,
+            )
+            .await;
+            decided = project;
+        }
+    }
+    decided
+}
+
+async fn walk_journey(walk: &mut Walk<'_>, project: &str, founder: &Client, coordinator: &Client) {
+    let coach = walk.world.coach("Bea").await;
+    let at: &[&str] = &[project];
+    let assign = json!({ "account_id": coach.id, "role": "coach", "kind": "expert" });
+    let path = "/v1/projects/{id}/assignments";
+    let assigned = id(&walk.take(coordinator, "POST", path, at, assign).await);
+    let path = "/v1/projects/{id}/assignments/{assignment_id}";
+    walk.take(
+        coordinator,
+        "DELETE",
+        path,
+        &[project, &assigned],
+        json!({}),
+    )
+    .await;
+    let milestone = json!({ "title": "Prototype", "due_on": "2026-04-01", "required": false });
+    let path = "/v1/projects/{id}/milestones";
+    let milestone = id(&walk.take(coordinator, "POST", path, at, milestone).await);
+    let path = "/v1/projects/{id}/milestones/{milestone_id}";
+    walk.take(
+        founder,
+        "PATCH",
+        path,
+        &[project, &milestone],
+        json!({ "done": true }),
+    )
+    .await;
+    let note = json!({ "note": "The lamp shines", "confidence": "green" });
+    walk.take(founder, "POST", "/v1/projects/{id}/updates", at, note)
+        .await;
+    let hold = json!({ "kind": "hold", "reason": "Waiting for parts" });
+    walk.take(
+        coordinator,
+        "POST",
+        "/v1/projects/{id}/transitions",
+        at,
+        hold,
+    )
+    .await;
+    walk.world.deliver().await;
+    let messages = founder.list("/v1/me/notifications").await;
+    let message = id(&messages[0]);
+    let path = "/v1/me/notifications/{id}";
+    walk.take(founder, "PATCH", path, &[&message], json!({ "read": true }))
+        .await;
+}
+
+#[actix_web::test]
+async fn every_operation_that_succeeds_has_its_entry_and_none_tells_who_somebody_is() {
+    let world = World::new().await;
+    let (admin, founder, coordinator) = (
+        world.admin().await,
+        world.founder("Ada").await,
+        world.coordinator("Carl", "BE1").await,
+    );
+    let mut walk = Walk {
+        world: &world,
+        left: writing(),
+    };
+    walk_accounts(&mut walk).await;
+    walk_network(&mut walk, &admin, &founder).await;
+    let project = walk_applications(&mut walk, &founder, &coordinator).await;
+    walk_journey(&mut walk, &project, &founder, &coordinator).await;
+    world.database.execute("UPDATE mails SET state = 'dead'");
+    let mail = world
+        .database
+        .texts(if world.database.url.starts_with("sqlite") {
+            "SELECT lower(hex(id)) AS t FROM mails LIMIT 1"
+        } else {
+            "SELECT id::text AS t FROM mails LIMIT 1"
+        });
+    walk.take(
+        &admin,
+        "POST",
+        "/v1/mails/{id}/retry",
+        &[&mail[0]],
+        json!({}),
+    )
+    .await;
+    assert_eq!(walk.left, BTreeSet::new(), "operations that nobody walked");
+
+    let all = world
+        .database
+        .texts("SELECT cast(data AS text) AS t FROM events")
+        .join("\n");
+    for word in [
+        "example.org",
+        "Zoe",
+        "Quirk",
+        "Quark",
+        "Ada",
+        "Carl",
+        "Secret",
+        "nurses",
+        "Falls",
+        "lamp",
+        "Bright",
+        "shines",
+        "parts",
+        "1000",
+        "1050",
+        "horse",
+    ] {
+        assert!(!all.contains(word), "{word} in {all}");
+    }
+    before_and_after(&founder, &project).await;
+}
+
+/// What the entries of a project say of what changed.
+async fn before_and_after(founder: &Client, project: &str) {
+    let events = founder.list("/v1/events?after=0").await;
+    let of = |kind: &str| {
+        let found = events
+            .iter()
+            .rfind(|event| event["kind"] == kind && event["project_id"] == project);
+        found.unwrap_or_else(|| panic!("no {kind}"))["data"].clone()
+    };
+    let changed = of("project.changed");
+    assert_eq!(changed["before"], json!({ "sector": "pharma" }));
+    assert_eq!(changed["after"], json!({ "sector": "medtech" }));
+    let submitted = of("application.submitted");
+    assert_eq!(submitted["before"], json!({ "state": "draft" }));
+    assert_eq!(submitted["after"], json!({ "state": "submitted" }));
+    let held = of("project.held");
+    assert_eq!(held["before"], json!({ "state": "active" }));
+    assert_eq!(held["after"], json!({ "state": "on_hold" }));
+    assert_eq!(of("milestone.done")["after"], json!({ "done": true }));
+    assert_eq!(of("assignment.ended")["after"]["open"], false);
+    let sequences: Vec<i64> = events
+        .iter()
+        .filter(|event| event["chain"] == project)
+        .map(|event| event["sequence"].as_i64().expect("a number"))
+        .collect();
+    let count = i64::try_from(sequences.len()).expect("few");
+    assert_eq!(sequences, (1..=count).collect::<Vec<_>>());
+}
+
+#[actix_web::test]
+async fn no_row_is_left_outside_its_chain() {
+    let world = World::new().await;
+    let founder = world.founder("Ada").await;
+    world.project(&founder, "Sangalux").await;
+    let url = &world.database.url;
+    for query in [
+        "SELECT count(*) AS n FROM events WHERE chain IS NULL OR chain_seq IS NULL OR mac IS NULL",
+        "SELECT count(*) AS n FROM events WHERE chain <> coalesce(project_id, subject_id)",
+        "SELECT count(*) AS n FROM ledger_heads h WHERE length <> (SELECT count(*) FROM events e WHERE e.chain = h.chain)",
+    ] {
+        assert_eq!(sql::number(url, query), 0, "{query}");
+    }
+}
