@@ -14,9 +14,11 @@ use crate::error::Result;
 pub async fn run(app: Arc<App>) {
     let worker = format!("worker-{}", app.new_id());
     let pause = Duration::from_millis(app.config.notifications.poll_milliseconds);
+    let mut told = false;
     while !app.is_stopping() {
         match round(&app, &worker).await {
             Ok(0) => {
+                told = tell_of_holds(&app, told).await;
                 tokio::select! {
                     () = app.bell.notified() => {}
                     () = tokio::time::sleep(pause) => {}
@@ -29,6 +31,21 @@ pub async fn run(app: Arc<App>) {
             }
         }
     }
+}
+
+/// Shows in the metrics which work is on hold, and once in the log. Says whether there is any.
+async fn tell_of_holds(app: &App, told: bool) -> bool {
+    let Ok(holds) = app.db.read(|conn| Ok(queue::holds(conn)?)).await else {
+        return told;
+    };
+    for job in crate::app::jobs() {
+        let held = holds.iter().any(|hold| hold.kind == job.kind);
+        metrics::gauge!("jobs_held", "kind" => job.kind).set(if held { 1.0 } else { 0.0 });
+    }
+    for hold in holds.iter().filter(|_| !told) {
+        tracing::warn!(kind = hold.kind, since = %hold.held_at, reason = hold.reason, "work is on hold");
+    }
+    !holds.is_empty()
 }
 
 /// Works until nothing is due; for tests, the demo and a stop.
