@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+use tokio::time::MissedTickBehavior;
 
 use super::{Outcome, Task, delay, queue};
 use crate::app::App;
@@ -14,14 +15,16 @@ use crate::error::Result;
 pub async fn run(app: Arc<App>) {
     let worker = format!("worker-{}", app.new_id());
     let pause = Duration::from_millis(app.config.notifications.poll_milliseconds);
+    // It goes on by itself when the bell rings without end, so that a hold is noticed then too.
+    let mut looks = tokio::time::interval(pause);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = false;
     while !app.is_stopping() {
         match round(&app, &worker).await {
             Ok(0) => {
-                told = tell_of_holds(&app, told).await;
                 tokio::select! {
                     () = app.bell.notified() => {}
-                    () = tokio::time::sleep(pause) => {}
+                    _ = looks.tick() => told = tell_of_holds(&app, told).await,
                 }
             }
             Ok(_) => {}

@@ -97,6 +97,9 @@ fn is_known(backup: &Backup) -> anyhow::Result<()> {
 fn fill(conn: &mut Conn, backup: &Backup) -> anyhow::Result<Vec<(String, Sum)>> {
     migrate::apply(conn, &backup.header.migrations)?;
     let tables = tables::all(conn)?;
+    for table in tables.iter().rev() {
+        rows::clear(conn, table)?;
+    }
     let mut reader = Reader {
         lines: backup.lines()?,
     };

@@ -194,6 +194,25 @@ fn read(conn: &Conn, table: &Table, column: &Column) -> anyhow::Result<String> {
     })
 }
 
+/// Removes what a migration put into a new table; the backup has it, or it was removed since.
+///
+/// # Errors
+/// The database's.
+pub fn clear(conn: &mut Conn, table: &Table) -> anyhow::Result<()> {
+    // An append-only table refuses the statement even where it would remove nothing.
+    let mut is_empty = true;
+    each(conn, table, |_| {
+        is_empty = false;
+        Ok(())
+    })?;
+    if !is_empty {
+        diesel::sql_query(format!("DELETE FROM \"{}\"", table.name))
+            .execute(conn)
+            .with_context(|| format!("clearing the table {}", table.name))?;
+    }
+    Ok(())
+}
+
 /// Adds rows, each a line with a JSON array of the table's columns.
 ///
 /// # Errors
