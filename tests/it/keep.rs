@@ -224,6 +224,14 @@ async fn what_was_acknowledged_before_a_backup_under_load_is_in_it() {
             let row = format!("{} {title}1", id.replace('-', ""));
             assert!(content.contains(&row), "{row} is missing");
         }
+        // Written in one transaction, kept in one: the tables are of one moment.
+        let created = "(SELECT count(*) FROM events AS e WHERE e.subject_id = p.id AND e.kind = 'project.created')";
+        let torn = format!("count(*) FROM projects AS p WHERE {created} <> 1");
+        assert_eq!(
+            number(&target.url, &torn),
+            0,
+            "projects without their event"
+        );
         let held = content.pop().expect("an event");
         assert!(held.contains("outbox.held"), "{held}");
         if let Some(source) = source {
