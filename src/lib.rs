@@ -35,3 +35,4 @@ pub mod sessions;
 pub mod admin;
 pub mod check;
 pub mod demo;
+pub mod keep;

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use colonnade::config::Config;
-use colonnade::{admin, check, db, demo, events, http, serve, telemetry};
+use colonnade::{admin, check, db, demo, events, http, keep, serve, telemetry};
 
 /// Application tracking for accelerators: one binary, a REST API, four pillars.
 #[derive(Parser)]
@@ -40,6 +40,22 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         anchors: Vec<PathBuf>,
     },
+    /// Write the whole database into one file while it is in use, and prove the file by restoring it into scratch.
+    Backup {
+        /// The file; one of that name is replaced once the new one is proved.
+        #[arg(long, value_name = "FILE")]
+        to: PathBuf,
+    },
+    /// Restore a backup into an empty database of either kind; outgoing mail is then on hold.
+    Restore {
+        #[arg(long, value_name = "FILE")]
+        from: PathBuf,
+    },
+    /// Show what is in the outbox and whether it is on hold.
+    Outbox {
+        #[command(subcommand)]
+        command: Option<keep::OutboxCommand>,
+    },
     /// Commands for operators.
     #[command(subcommand)]
     Admin(admin::Command),
@@ -69,6 +85,9 @@ fn main() -> ExitCode {
         Command::Migrate => migrate(&config),
         Command::Check => on_runtime(check::run(config)),
         Command::Verify { anchors } => events::verify::run(&config, &anchors),
+        Command::Backup { to } => keep::backup(&config, &to),
+        Command::Restore { from } => on_runtime(async move { keep::restore(config, &from) }),
+        Command::Outbox { command } => on_runtime(keep::outbox(config, command)),
         Command::Admin(command) => on_runtime(admin::run(config, command)),
         Command::Openapi => http::openapi::json().map(|json| println!("{json}")),
         Command::Problems => {

@@ -1,7 +1,7 @@
 //! The few statements that the two databases want told apart, each behind one name.
 
 use diesel::backend::Backend;
-use diesel::connection::{AnsiTransactionManager, TransactionManager};
+use diesel::connection::{AnsiTransactionManager, SimpleConnection, TransactionManager};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -76,7 +76,7 @@ impl<Q, C> diesel::RunQueryDsl<C> for Cached<Q> {}
 
 /// Opens a write transaction. SQLite takes its write lock at once, so that a transaction that has read can't
 /// find out at its end that it may not write.
-pub(super) fn begin_write(conn: &mut Conn) -> QueryResult<()> {
+pub fn begin_write(conn: &mut Conn) -> QueryResult<()> {
     match conn {
         Conn::Sqlite(sqlite) => {
             AnsiTransactionManager::begin_transaction_sql(sqlite, "BEGIN IMMEDIATE")
@@ -85,7 +85,30 @@ pub(super) fn begin_write(conn: &mut Conn) -> QueryResult<()> {
     }
 }
 
-pub(super) fn commit(conn: &mut Conn) -> QueryResult<()> {
+/// Opens a transaction that sees one moment of the database however long it lasts, and holds up nobody.
+/// It ends with its connection.
+pub fn begin_snapshot(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(sqlite) => AnsiTransactionManager::begin_transaction(sqlite),
+        Conn::Pg(pg) => AnsiTransactionManager::begin_transaction_sql(
+            pg,
+            "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY",
+        ),
+    }
+}
+
+/// Takes the limits of time, which are meant for requests, off a connection that has long work to do.
+pub fn lift_limits(conn: &mut Conn) -> QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Pg(pg) => pg.batch_execute(
+            "SET lock_timeout = 0; SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0",
+        ),
+    }
+}
+
+/// Ends the transaction; what it wrote stays.
+pub fn commit(conn: &mut Conn) -> QueryResult<()> {
     <Conn as Connection>::TransactionManager::commit_transaction(conn)
 }
 

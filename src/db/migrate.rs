@@ -2,6 +2,8 @@
 
 use anyhow::{Context, anyhow};
 use diesel::connection::SimpleConnection;
+use diesel::migration::{Migration, MigrationSource};
+use diesel::sqlite::Sqlite;
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::connection::{AnyConnection as Conn, Place, Purpose};
@@ -52,6 +54,60 @@ pub fn pending(place: &Place) -> anyhow::Result<Vec<String>> {
     waiting.map_err(|e| anyhow!("{e}"))
 }
 
+/// The versions of all migrations that this program has, the oldest first.
+///
+/// # Errors
+/// When one has no proper name.
+pub fn known() -> anyhow::Result<Vec<String>> {
+    let all: Vec<Box<dyn Migration<Sqlite>>> = SQLITE.migrations().map_err(|e| anyhow!("{e}"))?;
+    let mut versions: Vec<String> = all
+        .iter()
+        .map(|one| one.name().version().to_string())
+        .collect();
+    versions.sort();
+    Ok(versions)
+}
+
+/// Keeps other instances from migrating until the caller's transaction ends.
+///
+/// # Errors
+/// The database's.
+pub fn lock(conn: &mut Conn) -> diesel::QueryResult<()> {
+    match conn {
+        Conn::Sqlite(_) => Ok(()),
+        Conn::Pg(pg) => pg.batch_execute(&format!("SELECT pg_advisory_xact_lock({LOCK})")),
+    }
+}
+
+/// Applies those of the given versions that are pending, within the caller's transaction.
+///
+/// # Errors
+/// When a migration fails.
+pub fn apply(conn: &mut Conn, versions: &[String]) -> anyhow::Result<()> {
+    match conn {
+        Conn::Sqlite(sqlite) => apply_to(sqlite, SQLITE, versions),
+        Conn::Pg(pg) => apply_to(pg, POSTGRES, versions),
+    }
+}
+
+fn apply_to<DB: diesel::backend::Backend>(
+    harness: &mut impl MigrationHarness<DB>,
+    source: impl MigrationSource<DB>,
+    versions: &[String],
+) -> anyhow::Result<()> {
+    let pending = harness
+        .pending_migrations(source)
+        .map_err(|e| anyhow!("{e}"))?;
+    for migration in pending {
+        if versions.contains(&migration.name().version().to_string()) {
+            harness
+                .run_migration(&migration)
+                .map_err(|e| anyhow!("{}: {e}", migration.name()))?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes every migration back, newest first; for tests of the `down.sql` files.
 ///
 /// # Errors
@@ -65,7 +121,11 @@ pub fn revert_all(place: &Place) -> anyhow::Result<()> {
     .map_err(|e| anyhow!("{e}"))
 }
 
-fn connect(place: &Place) -> anyhow::Result<Conn> {
+/// Opens a connection that may write; a SQLite file and its folder are made where there are none.
+///
+/// # Errors
+/// When the database can't be reached.
+pub fn connect(place: &Place) -> anyhow::Result<Conn> {
     if let Place::Sqlite(path) = place
         && let Some(folder) = std::path::Path::new(path).parent()
     {
@@ -77,8 +137,6 @@ fn connect(place: &Place) -> anyhow::Result<Conn> {
         .context("opening the database")
 }
 
-fn names<DB: diesel::backend::Backend>(
-    all: &[Box<dyn diesel::migration::Migration<DB>>],
-) -> Vec<String> {
+fn names<DB: diesel::backend::Backend>(all: &[Box<dyn Migration<DB>>]) -> Vec<String> {
     all.iter().map(|one| one.name().to_string()).collect()
 }

@@ -54,6 +54,17 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
+    use crate::db::sql::Instant;
+
+    held_work (kind) {
+        kind -> Text,
+        reason -> Text,
+        held_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
     use crate::db::sql::{Doc, Instant, Uid};
 
     mails (id) {
@@ -569,6 +580,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     cohorts,
     events,
     grants,
+    held_work,
     idempotency_keys,
     jobs,
     ledger_heads,

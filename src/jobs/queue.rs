@@ -6,7 +6,8 @@ use serde_json::Value;
 
 use super::{JobId, Task};
 use crate::app::Tx;
-use crate::db::schema::jobs;
+use crate::db::dialect::Each;
+use crate::db::schema::{held_work, jobs};
 use crate::db::sql::{Doc, Instant, Uid};
 use crate::db::{Conn, Json, Moment};
 use crate::error::Result;
@@ -44,7 +45,7 @@ struct Leased {
     attempts: i32,
 }
 
-/// Takes work that is due, oldest first. Instances don't get in each other's way: on PostgreSQL rows that another
+/// Takes work that is due and not on hold, oldest first. Instances don't get in each other's way: on PostgreSQL rows that another
 /// one is taking are skipped, and SQLite has one writer.
 pub(super) fn lease(
     conn: &mut Conn,
@@ -61,6 +62,7 @@ pub(super) fn lease(
         "UPDATE jobs SET lease_until = $1, leased_by = $2 WHERE id IN (
             SELECT id FROM jobs
             WHERE state = 'waiting' AND run_at <= $3 AND (lease_until IS NULL OR lease_until <= $4)
+            AND kind NOT IN (SELECT kind FROM held_work)
             ORDER BY run_at, id LIMIT $5 {skip}
         ) RETURNING id, kind, payload, attempts"
     ))
@@ -118,6 +120,54 @@ pub(super) fn release(conn: &mut Conn, id: JobId) -> QueryResult<()> {
         ))
         .execute(conn)
         .map(|_| ())
+}
+
+/// A kind of work that waits until an operator lets it go on.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = held_work)]
+pub struct Hold {
+    pub kind: String,
+    pub reason: String,
+    pub held_at: Moment,
+}
+
+/// Puts a kind of work on hold, for every instance; a hold that there is already stays as it is.
+///
+/// # Errors
+/// The database's.
+pub fn hold(tx: &mut Tx<'_>, kind: &'static str, reason: &str) -> Result<()> {
+    let row = (
+        held_work::kind.eq(kind),
+        held_work::reason.eq(reason),
+        held_work::held_at.eq(tx.now),
+    );
+    Each(
+        diesel::insert_into(held_work::table)
+            .values(row)
+            .on_conflict_do_nothing(),
+    )
+    .execute(tx.conn)?;
+    Ok(())
+}
+
+/// Ends a hold and says whether there was one.
+///
+/// # Errors
+/// The database's.
+pub fn end_hold(tx: &mut Tx<'_>, kind: &'static str) -> Result<bool> {
+    let ended = diesel::delete(held_work::table.find(kind)).execute(tx.conn)?;
+    Ok(ended > 0)
+}
+
+/// The kinds of work that are on hold.
+///
+/// # Errors
+/// The database's.
+pub fn holds(conn: &mut Conn) -> QueryResult<Vec<Hold>> {
+    held_work::table
+        .order(held_work::kind)
+        .select(Hold::as_select())
+        .load(conn)
 }
 
 /// How much work waits.

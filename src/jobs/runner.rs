@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::stream::{self, StreamExt};
+use tokio::time::MissedTickBehavior;
 
 use super::{Outcome, Task, delay, queue};
 use crate::app::App;
@@ -14,12 +15,16 @@ use crate::error::Result;
 pub async fn run(app: Arc<App>) {
     let worker = format!("worker-{}", app.new_id());
     let pause = Duration::from_millis(app.config.notifications.poll_milliseconds);
+    // It goes on by itself when the bell rings without end, so that a hold is noticed then too.
+    let mut looks = tokio::time::interval(pause);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut told = false;
     while !app.is_stopping() {
         match round(&app, &worker).await {
             Ok(0) => {
                 tokio::select! {
                     () = app.bell.notified() => {}
-                    () = tokio::time::sleep(pause) => {}
+                    _ = looks.tick() => told = tell_of_holds(&app, told).await,
                 }
             }
             Ok(_) => {}
@@ -29,6 +34,21 @@ pub async fn run(app: Arc<App>) {
             }
         }
     }
+}
+
+/// Shows in the metrics which work is on hold, and once in the log. Says whether there is any.
+async fn tell_of_holds(app: &App, told: bool) -> bool {
+    let Ok(holds) = app.db.read(|conn| Ok(queue::holds(conn)?)).await else {
+        return told;
+    };
+    for job in crate::app::jobs() {
+        let held = holds.iter().any(|hold| hold.kind == job.kind);
+        metrics::gauge!("jobs_held", "kind" => job.kind).set(if held { 1.0 } else { 0.0 });
+    }
+    for hold in holds.iter().filter(|_| !told) {
+        tracing::warn!(kind = hold.kind, since = %hold.held_at, reason = hold.reason, "work is on hold");
+    }
+    !holds.is_empty()
 }
 
 /// Works until nothing is due; for tests, the demo and a stop.

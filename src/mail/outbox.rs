@@ -14,7 +14,7 @@ use crate::db::schema::mails;
 use crate::db::{Conn, Json, Moment};
 use crate::error::{OrNotFound, Result};
 use crate::events::{self, Fact};
-use crate::jobs::{self, Job, Outcome, Task};
+use crate::jobs::{self, Hold, Job, Outcome, Task};
 use crate::{native, native_change};
 
 crate::ids! {
@@ -114,7 +114,8 @@ async fn send(app: Arc<App>, task: Task) -> Outcome {
         }
         Err(error) => return Outcome::Retry(error.to_string()),
     };
-    if mail.state == "sent" {
+    // A copy of the work comes after the mail was sent, or after an operator dropped it.
+    if mail.state != "queued" {
         return Outcome::Done;
     }
     let outcome = match recipient {
@@ -227,4 +228,64 @@ pub fn retry(tx: &mut Tx<'_>, id: MailId) -> Result<Mail> {
     events::note(tx, fact.changed(state("dead"), state("queued")))?;
     jobs::enqueue(tx, SEND, json!({ "mail": id }))?;
     find(tx.conn, id)
+}
+
+/// Keeps all mail in the outbox until `release`, for every instance.
+///
+/// # Errors
+/// The database's.
+pub fn hold(tx: &mut Tx<'_>, reason: &str) -> Result<()> {
+    jobs::hold(tx, SEND, reason)?;
+    tell(tx, "outbox.held", json!({ "reason": reason }))
+}
+
+/// The hold on the outbox, if there is one.
+///
+/// # Errors
+/// The database's.
+pub fn held(conn: &mut Conn) -> Result<Option<Hold>> {
+    let holds = jobs::holds(conn)?;
+    Ok(holds.into_iter().find(|hold| hold.kind == SEND))
+}
+
+/// Lets mail leave again. With `drop`, what is queued now is put aside as dead instead, from where single mails can
+/// be tried again. Says how many were dropped; none where there was no hold.
+///
+/// # Errors
+/// The database's.
+pub fn release(tx: &mut Tx<'_>, drop: bool) -> Result<Option<usize>> {
+    if !jobs::end_hold(tx, SEND)? {
+        return Ok(None);
+    }
+    let dropped = if drop {
+        diesel::update(mails::table.filter(mails::state.eq("queued")))
+            .set((
+                mails::state.eq("dead"),
+                mails::last_error.eq("dropped by an operator when the outbox was released"),
+                mails::version.eq(mails::version + 1),
+            ))
+            .execute(tx.conn)?
+    } else {
+        0
+    };
+    tell(tx, "outbox.released", json!({ "dropped": dropped }))?;
+    Ok(Some(dropped))
+}
+
+/// How many mails are in each state.
+///
+/// # Errors
+/// The database's.
+pub fn count(conn: &mut Conn) -> Result<Vec<(String, i64)>> {
+    Ok(mails::table
+        .group_by(mails::state)
+        .order(mails::state)
+        .select((mails::state, diesel::dsl::count_star()))
+        .load(conn)?)
+}
+
+/// There is one outbox, so it needs no id of its own.
+fn tell(tx: &mut Tx<'_>, kind: &'static str, data: Value) -> Result<()> {
+    let fact = Fact::new(kind, "outbox", uuid::Uuid::nil()).data(data);
+    events::record(tx, fact).map(|_| ())
 }

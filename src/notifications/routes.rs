@@ -195,6 +195,8 @@ struct MailOut {
     event: Option<i64>,
     template: String,
     state: String,
+    /// Whether it waits until an operator releases the outbox, as after a restore.
+    held: bool,
     attempts: i32,
     /// Why the last try failed, without addresses.
     last_error: Option<String>,
@@ -202,8 +204,8 @@ struct MailOut {
     sent_at: Option<Moment>,
 }
 
-impl From<Mail> for MailOut {
-    fn from(row: Mail) -> Self {
+impl MailOut {
+    fn new(row: Mail, outbox_held: bool) -> Self {
         let Mail {
             id,
             account_id,
@@ -221,6 +223,7 @@ impl From<Mail> for MailOut {
             account_id,
             event,
             template,
+            held: outbox_held && state == MailState::Queued.as_str(),
             state,
             attempts,
             last_error,
@@ -268,10 +271,14 @@ async fn list_mails(ctx: Ctx, query: Query<ListMails>) -> Result<HttpResponse> {
         &["-created_at", "created_at"],
     )?;
     let wanted = keyset.clone();
-    let found = ctx
-        .read(move |conn, _| store::mails(conn, state.map(|state| state.to_string()), &wanted))
-        .await?;
-    let out = found.into_iter().map(MailOut::from).collect();
+    let found = ctx.read(move |conn, _| {
+        let held = outbox::held(conn)?.is_some();
+        let mails = store::mails(conn, state.map(|state| state.to_string()), &wanted)?;
+        Ok((mails, held))
+    });
+    let (mails, held) = found.await?;
+    let out = mails.into_iter().map(|mail| MailOut::new(mail, held));
+    let out = out.collect();
     page::answer(
         &ctx,
         &keyset.page(out, |out: &MailOut, _| (out.created_at.write(), out.id.0)),
@@ -284,6 +291,10 @@ async fn list_mails(ctx: Ctx, query: Query<ListMails>) -> Result<HttpResponse> {
 #[post("/v1/mails/{id}/retry")]
 async fn retry_mail(ctx: Ctx, id: Path<MailId>) -> Result<Reply> {
     let id = id.into_inner();
-    ctx.write(move |tx| Reply::ok(&MailOut::from(outbox::retry(tx, id)?)))
-        .await
+    ctx.write(move |tx| {
+        let mail = outbox::retry(tx, id)?;
+        let held = outbox::held(tx.conn)?.is_some();
+        Reply::ok(&MailOut::new(mail, held))
+    })
+    .await
 }

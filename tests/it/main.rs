@@ -20,6 +20,7 @@ mod dashboards;
 mod delivery;
 mod docs;
 mod journey;
+mod keep;
 mod ledger;
 mod ledger_chain;
 mod mail_tls;

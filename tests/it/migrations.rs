@@ -168,10 +168,10 @@ fn two_instances_that_migrate_at_once_both_succeed() {
 }
 
 /// A column's type, as both databases and the schema in Rust can be brought to say it, and whether it may be null.
-type Columns = BTreeMap<String, (String, bool)>;
+pub type Columns = BTreeMap<String, (String, bool)>;
 
 /// Reads the `table!` blocks: name, columns, types.
-fn declared() -> BTreeMap<String, Columns> {
+pub fn declared() -> BTreeMap<String, Columns> {
     let text = std::fs::read_to_string(folder("src/db/schema.rs")).expect("the schema");
     let mut tables: BTreeMap<String, Columns> = BTreeMap::new();
     let mut current = String::new();
