@@ -119,7 +119,7 @@ async fn list_assignments(
     )?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
     let found = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, id)?;
+        projects::one_inside(conn, caller, id)?;
         let rows = projects::assignments(conn, id, updated_since, &wanted)?;
         rows.into_iter()
             .map(|row| AssignmentOut::load(conn, row))
@@ -257,7 +257,7 @@ async fn list_updates(
     )?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
     let found = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, id)?;
+        projects::one_inside(conn, caller, id)?;
         let rows = store::list(conn, id, updated_since, &wanted)?;
         rows.into_iter()
             .map(|row| UpdateOut::load(conn, row))
