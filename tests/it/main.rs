@@ -19,6 +19,7 @@ mod dashboards;
 mod delivery;
 mod docs;
 mod journey;
+mod matrix;
 mod migrations;
 mod sessions;
 mod tidy;
