@@ -41,6 +41,9 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
         run::look(&stage, &known[row.id], row, &mut findings).await;
     }
     mails(&stage, &mut findings).await;
+    log(&stage, &mut findings);
+    // Where a refusal was missing, the world may no longer be what the facts say.
+    nothing_is_wrong(&findings);
     for row in &rows {
         run::act(&mut stage, &known[row.id], row, &mut findings).await;
     }
@@ -54,14 +57,8 @@ async fn everybody_gets_what_is_theirs_and_nothing_else() {
     every_canary_was_read(&findings);
     verbs(&stage, &known, &mut findings).await;
     log(&stage, &mut findings);
-    let (asked, wrong) = (findings.asked, &findings.wrong);
-    assert!(
-        wrong.is_empty(),
-        "{} of {asked} are wrong:\n{}",
-        wrong.len(),
-        shown(wrong)
-    );
-    assert!(asked > 10_000, "{asked}");
+    nothing_is_wrong(&findings);
+    assert!(findings.asked > 10_000, "{}", findings.asked);
 }
 
 /// Each field that holds a canary came before the eyes of somebody who may see it.
@@ -96,6 +93,17 @@ fn every_canary_was_read(findings: &Findings) {
             .contains(&(object.to_owned(), field.to_owned()));
         assert!(read, "nobody read {object}'s {field}");
     }
+}
+
+#[track_caller]
+fn nothing_is_wrong(findings: &Findings) {
+    let (asked, wrong) = (findings.asked, &findings.wrong);
+    assert!(
+        wrong.is_empty(),
+        "{} of {asked} are wrong:\n{}",
+        wrong.len(),
+        shown(wrong)
+    );
 }
 
 /// The first few of many.
