@@ -7,6 +7,7 @@ use super::model::{
 };
 use super::store;
 use crate::app::Tx;
+use crate::auth::Caller;
 use crate::auth::secrets::sha256;
 use crate::canonical;
 use crate::coaching;
@@ -250,10 +251,11 @@ fn check_fields(conn: &mut Conn, decision: &Decision) -> Result<()> {
     errors.done()
 }
 
-/// Locks the application, then its project.
+/// Locks the application, then its project. Who sees an application may not see its project yet: what they may not
+/// do is then refused, and not hidden.
 fn lock(tx: &mut Tx<'_>, id: ApplicationId) -> Result<(Application, Project)> {
     let application = store::lock(tx.conn, tx.caller, id)?;
-    let project = projects::lock(tx.conn, tx.caller, application.project_id)?;
+    let project = projects::lock(tx.conn, &Caller::system(), application.project_id)?;
     Ok((application, project))
 }
 

@@ -14,7 +14,7 @@ use crate::app::Tx;
 use crate::auth::Caller;
 use crate::coaching;
 use crate::db::Conn;
-use crate::error::{Blocker, Error, Refused, Result};
+use crate::error::{Blocker, Error, FieldError, Refused, Result};
 use crate::events::{self, Fact};
 use crate::http::Seen;
 use crate::lang::Names;
@@ -34,13 +34,19 @@ pub fn step(
     step: &Step,
 ) -> Result<(Transition, Project)> {
     let project = projects::lock(tx.conn, tx.caller, id)?;
-    let facts = facts(tx.conn, tx.caller, &project, step)?;
-    let withdrawing = step.kind == Kind::Exit && facts.represents;
-    if !facts.manages && !withdrawing {
+    let withdrawing = step.kind == Kind::Exit && may_represent(tx.caller, id);
+    if !may_manage(tx.caller, &project) && !withdrawing {
         return Err(Error::refused("not-allowed"));
     }
     seen.check(project.version)?;
     let mut mistakes = step.mistakes();
+    if let Some(cohort) = step.cohort_id
+        && network::cohort(tx.conn, cohort).is_err()
+    {
+        mistakes.push(FieldError::new("/cohort_id", "unknown-reference"));
+        return Err(Error::invalid(mistakes));
+    }
+    let facts = facts(tx.conn, tx.caller, &project, step)?;
     mistakes.extend(step.idle_waivers(&facts.open));
     if !mistakes.is_empty() {
         return Err(Error::invalid(mistakes));

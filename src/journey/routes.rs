@@ -55,7 +55,7 @@ struct Actions {
 async fn list_actions(ctx: Ctx, id: Path<ProjectId>) -> Result<Reply> {
     let (id, lang) = (id.into_inner(), ctx.lang);
     let data = ctx.read(move |conn, caller| {
-        let project = projects::one(conn, caller, id)?;
+        let project = projects::one_inside(conn, caller, id)?;
         Kind::ALL
             .iter()
             .map(|kind| {
@@ -246,7 +246,7 @@ async fn list_transitions(
     let keyset = Keyset::new(ctx.request(), &paging, &["at", "-at"])?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
     let found = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, id)?;
+        projects::one_inside(conn, caller, id)?;
         store::transitions(conn, id, since, &wanted)
     });
     let out = found.await?.into_iter().map(TransitionOut::from).collect();
@@ -283,7 +283,7 @@ async fn list_stays(
     let keyset = Keyset::new(ctx.request(), &paging, &["entered_at", "-entered_at"])?;
     let (id, wanted, now) = (id.into_inner(), keyset.clone(), ctx.now);
     let found = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, id)?;
+        projects::one_inside(conn, caller, id)?;
         store::stays(conn, id, &wanted)
     });
     let out = |stay: Stay| {
@@ -385,7 +385,7 @@ async fn list_milestones(
     let keyset = Keyset::new(ctx.request(), &paging, &["due_on", "-due_on"])?;
     let (id, wanted, lang) = (id.into_inner(), keyset.clone(), ctx.lang);
     let found = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, id)?;
+        projects::one_inside(conn, caller, id)?;
         store::milestones(conn, id, since, &wanted)
     });
     let out = found
@@ -406,7 +406,7 @@ async fn list_milestones(
 async fn show_milestone(ctx: Ctx, ids: Path<(ProjectId, MilestoneId)>) -> Result<Reply> {
     let ((project, id), lang) = (ids.into_inner(), ctx.lang);
     let milestone = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, project)?;
+        projects::one_inside(conn, caller, project)?;
         store::milestone(conn, project, id)
     });
     let milestone = milestone.await?;

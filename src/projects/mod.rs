@@ -12,8 +12,8 @@ pub use model::{
 };
 pub use store::{
     Filter, RISK, add_assignment, assignment, assignments, close_assignment, count_open_of, find,
-    insert_with_reference, keep_budget, list, lock, matching, one, open_assignments, search,
-    visible, working_at,
+    insert_with_reference, keep_budget, list, lock, matching, one, one_inside, open_assignments,
+    search, visible, working_at,
 };
 
 use crate::app::Slice;

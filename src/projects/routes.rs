@@ -330,7 +330,7 @@ struct MemberOut {
 async fn list_team(ctx: Ctx, id: Path<ProjectId>) -> Result<Reply> {
     let (id, now) = (id.into_inner(), ctx.now);
     let team = ctx.read(move |conn, caller| {
-        store::one(conn, caller, id)?;
+        store::one_inside(conn, caller, id)?;
         let people = accounts::people_of_project(conn, id.0, now)?;
         people
             .into_iter()

@@ -24,6 +24,7 @@ mod keep;
 mod ledger;
 mod ledger_chain;
 mod mail_tls;
+mod matrix;
 mod migrations;
 mod sessions;
 mod tables;

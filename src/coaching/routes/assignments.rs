@@ -95,7 +95,7 @@ async fn list_assignments(
     let keyset = Keyset::new(ctx.request(), &paging, &sorts)?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
     let found = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, id)?;
+        projects::one_inside(conn, caller, id)?;
         let rows = projects::assignments(conn, id, updated_since, &wanted)?;
         rows.into_iter()
             .map(|row| AssignmentOut::load(conn, row))
@@ -120,7 +120,7 @@ async fn list_assignments(
 async fn show_assignment(ctx: Ctx, ids: Path<(ProjectId, AssignmentId)>) -> Result<Reply> {
     let (project, id) = ids.into_inner();
     let out = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, project)?;
+        projects::one_inside(conn, caller, project)?;
         let assignment = projects::assignment(conn, project, id)?;
         AssignmentOut::load(conn, assignment)
     });

@@ -99,7 +99,7 @@ impl CoachingSessionOut {
 
 /// How the caller stands to the coaching of a project; `not-found` where the project does not exist for them.
 fn standing(conn: &mut Conn, caller: &Caller, id: ProjectId) -> Result<Standing> {
-    let project = projects::one(conn, caller, id)?;
+    let project = projects::one_inside(conn, caller, id)?;
     let open = projects::open_assignments(conn, id)?;
     Ok(Standing::of(caller, &project, &open))
 }

@@ -83,7 +83,7 @@ async fn list_updates(
     let keyset = Keyset::new(ctx.request(), &paging, &["-created_at", "created_at"])?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
     let found = ctx.read(move |conn, caller| {
-        projects::one(conn, caller, id)?;
+        projects::one_inside(conn, caller, id)?;
         let rows = store::list(conn, id, updated_since, &wanted)?;
         rows.into_iter()
             .map(|row| UpdateOut::load(conn, row))

@@ -34,6 +34,32 @@ pub fn visible(caller: &Caller) -> Boxed {
     if caller.everywhere(Role::Coordinator) {
         return query;
     }
+    let mut conditions = taking_part(caller);
+    // Partners see a project by name only where it consented.
+    let partner = if caller.everywhere(Role::Partner) {
+        Some(always())
+    } else {
+        within(caller, Role::Partner)
+    };
+    if let Some(condition) = partner {
+        conditions.push(Box::new(
+            projects::shared_with_partners.eq(true).and(condition),
+        ));
+    }
+    query.filter(any(conditions))
+}
+
+/// Projects that the caller sees from inside. Partners know those that consented by their name, and no more.
+fn inside(caller: &Caller) -> Boxed {
+    let query = projects::table.into_boxed();
+    if caller.everywhere(Role::Coordinator) {
+        return query;
+    }
+    query.filter(any(taking_part(caller)))
+}
+
+/// What makes somebody part of a project: its team, an assignment, or running where it lies.
+fn taking_part(caller: &Caller) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
     let own: Vec<ProjectId> = own_projects(caller);
     if !own.is_empty() {
@@ -46,24 +72,16 @@ pub fn visible(caller: &Caller) -> Boxed {
             .select(jobs_of::project_id);
         conditions.push(Box::new(projects::id.eq_any(assigned)));
     }
-    if let Some(condition) = within(caller, Role::Coordinator) {
-        conditions.push(condition);
-    }
-    // Partners see a project by name only where it consented.
-    let partner = if caller.everywhere(Role::Partner) {
-        Some(always())
-    } else {
-        within(caller, Role::Partner)
-    };
-    if let Some(condition) = partner {
-        conditions.push(Box::new(
-            projects::shared_with_partners.eq(true).and(condition),
-        ));
-    }
-    let any = conditions
+    conditions.extend(within(caller, Role::Coordinator));
+    conditions
+}
+
+/// One of them; nothing meets none.
+fn any(conditions: Vec<Condition>) -> Condition {
+    conditions
         .into_iter()
-        .reduce(|either, or| Box::new(either.or(or)));
-    query.filter(any.unwrap_or_else(never))
+        .reduce(|either, or| Box::new(either.or(or)))
+        .unwrap_or_else(never)
 }
 
 fn own_projects(caller: &Caller) -> Vec<ProjectId> {
@@ -140,6 +158,24 @@ fn is_plainly_visible(caller: &Caller, project: &Project) -> bool {
     caller.everywhere(Role::Coordinator)
         || caller.team_role(project.id.0).is_some()
         || project.region.as_ref().is_some_and(in_region)
+}
+
+/// One of those that the caller sees from inside.
+///
+/// # Errors
+/// `not-found` where there is none for the caller, `not-allowed` where they know it by its name only.
+pub fn one_inside(conn: &mut Conn, caller: &Caller, id: ProjectId) -> Result<Project> {
+    let found = inside(caller)
+        .filter(projects::id.eq(id))
+        .select(Project::as_select())
+        .get_result(conn)
+        .optional()?;
+    match found {
+        Some(project) => Ok(project),
+        None => {
+            Err(one(conn, caller, id).map_or_else(|error| error, |_| Error::refused("not-allowed")))
+        }
+    }
 }
 
 /// # Errors

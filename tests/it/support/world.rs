@@ -125,8 +125,19 @@ impl World {
     /// Somebody with a proven mailbox, signed in, with these rights.
     pub async fn person(&self, name: &str, language: Lang, grants: Vec<Grant>) -> Client {
         let email = format!("{}@example.org", name.to_lowercase());
+        self.person_at(&email, name, language, grants).await
+    }
+
+    /// The same, under an address of one's own.
+    pub async fn person_at(
+        &self,
+        email: &str,
+        name: &str,
+        language: Lang,
+        grants: Vec<Grant>,
+    ) -> Client {
         let new = NewAccount {
-            email: email.clone(),
+            email: email.to_owned(),
             name: name.into(),
             language,
             password_hash: self.password_hash.clone(),
@@ -139,7 +150,7 @@ impl World {
             Ok(account.id.to_string())
         });
         let id = id.await.expect("an account");
-        self.sign_in(&email, PASSWORD, &id).await
+        self.sign_in(email, PASSWORD, &id).await
     }
 
     pub async fn sign_in(&self, email: &str, password: &str, id: &str) -> Client {

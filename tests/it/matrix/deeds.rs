@@ -1,0 +1,161 @@
+//! One real deed for each operation that the matrix otherwise only sees refused: the requests are good ones.
+
+use std::collections::BTreeSet;
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::operations::network::{call, cohort};
+use super::world::{Stage, address};
+use crate::support::world::{PASSWORD, new_project};
+use crate::support::{Answer, Letter};
+
+const NEW_PASSWORD: &str = "another dozen letters";
+
+/// Does them all; gives the ids of the operations.
+pub async fn all(stage: &Stage) -> BTreeSet<&'static str> {
+    let mut deeds = Deeds {
+        stage,
+        done: BTreeSet::new(),
+    };
+    deeds.mailboxes().await;
+    deeds.own_things().await;
+    deeds.network().await;
+    deeds.projects().await;
+    deeds.applications().await;
+    deeds.done
+}
+
+struct Deeds<'a> {
+    stage: &'a Stage,
+    done: BTreeSet<&'static str>,
+}
+
+impl Deeds<'_> {
+    async fn one(
+        &mut self,
+        id: &'static str,
+        who: &str,
+        method: Method,
+        path: &str,
+        body: Value,
+    ) -> Answer {
+        let client = match who {
+            "stranger" => self.stage.world.stranger.clone(),
+            name => self.stage.client(name),
+        };
+        let ask = client.ask(method, path).header("If-Match", "*");
+        let answer = ask.json(&body).send().await;
+        assert!(answer.status.is_success(), "{id}: {}", answer.text);
+        self.done.insert(id);
+        answer
+    }
+
+    async fn post(&mut self, id: &'static str, who: &str, path: &str, body: Value) -> Answer {
+        self.one(id, who, Method::POST, path, body).await
+    }
+
+    async fn patch(&mut self, id: &'static str, who: &str, path: &str, body: Value) {
+        self.one(id, who, Method::PATCH, path, body).await;
+    }
+
+    /// The last code in somebody's mailbox.
+    async fn code(&self, person: &str) -> String {
+        let letters = self.stage.world.mails().await;
+        let own = letters.iter().rfind(|letter| letter.to == address(person));
+        own.map(Letter::code).expect("a mail with a code")
+    }
+
+    async fn mailboxes(&mut self) {
+        let body = json!({ "token": self.code("una").await });
+        let path = "/v1/accounts/verify";
+        self.post("verify_mailbox", "stranger", path, body).await;
+        let path = "/v1/accounts/password-reset";
+        let body = json!({ "email": address("sita") });
+        self.post("forget_password", "stranger", path, body).await;
+        let body = json!({ "token": self.code("sita").await, "password": NEW_PASSWORD });
+        let path = "/v1/accounts/password";
+        self.post("reset_password", "stranger", path, body).await;
+    }
+
+    async fn own_things(&mut self) {
+        let zone = json!({ "time_zone": "Europe/Paris" });
+        self.patch("change_me", "rev", "/v1/me", zone).await;
+        let body = json!({ "email": address("rev"), "password": PASSWORD });
+        let pair = self.post("sign_in", "stranger", "/v1/sessions", body).await;
+        let body = json!({ "refresh_token": pair.text_at("/refresh_token") });
+        let path = "/v1/sessions/refresh";
+        self.post("refresh_session", "stranger", path, body).await;
+        let body = json!({ "current_password": PASSWORD, "new_password": NEW_PASSWORD });
+        let path = "/v1/me/password";
+        self.one("change_password", "rev", Method::PUT, path, body)
+            .await;
+        let path = format!("/v1/me/notifications/{}", self.stage.id("message to ada"));
+        let read = json!({ "read": true });
+        self.patch("change_notification", "ada", &path, read).await;
+    }
+
+    async fn network(&mut self) {
+        let known = |name: &str| self.stage.id(name);
+        let (old_cohort, old_call) = (known("c1"), known("k1"));
+        self.post("create_cohort", "adam", "/v1/cohorts", cohort("c9"))
+            .await;
+        let path = format!("/v1/cohorts/{old_cohort}");
+        self.patch("change_cohort", "adam", &path, cohort("c1"))
+            .await;
+        self.post("create_call", "adam", "/v1/calls", call("k9", "c9"))
+            .await;
+        let path = format!("/v1/calls/{old_call}");
+        self.patch("change_call", "adam", &path, call("k1", "c1"))
+            .await;
+    }
+
+    async fn projects(&mut self) {
+        let new = new_project("New");
+        let made = self
+            .post("create_project", "eve", "/v1/projects", new)
+            .await;
+        let path = format!("/v1/projects/{}", made.text_at("/id"));
+        let change = json!({ "title": "Newer" });
+        self.patch("change_project", "eve", &path, change).await;
+        let coach = self.stage.id("forma");
+        let body = json!({ "account_id": coach, "role": "coach", "kind": "lead" });
+        let assignments = format!("{path}/assignments");
+        self.post("assign_person", "carl", &assignments, body).await;
+        let cohort = self.stage.id("c2");
+        let enter = json!({ "kind": "enter", "to": "test", "reason": "R", "cohort_id": cohort });
+        let steps = format!("{path}/transitions");
+        self.post("move_project", "carl", &steps, enter).await;
+        let (project, open) = (self.stage.id("pa"), self.stage.id("open milestone of pa"));
+        let path = format!("/v1/projects/{project}/milestones/{open}");
+        let done = json!({ "done": true });
+        self.patch("change_milestone", "ed", &path, done).await;
+    }
+
+    async fn applications(&mut self) {
+        let (project, call) = (self.stage.id("pc"), self.stage.id("k2"));
+        let body = json!({ "project_id": project, "call_id": call, "answers": {} });
+        let path = "/v1/applications";
+        let made = self.post("create_application", "cleo", path, body).await;
+        let path = format!("/v1/applications/{}", made.text_at("/id"));
+        let change = json!({ "answers": { "need": "other" } });
+        self.patch("change_application", "cleo", &path, change)
+            .await;
+        for (id, who, action, body) in [
+            (
+                "override_scope",
+                "carl",
+                "scope-override",
+                json!({ "reason": "R" }),
+            ),
+            ("submit_application", "cleo", "submit", json!({})),
+            ("withdraw_application", "cleo", "withdrawal", json!({})),
+        ] {
+            self.post(id, who, &format!("{path}/{action}"), body).await;
+        }
+        let path = format!("/v1/applications/{}/decision", self.stage.id("ac"));
+        let decline = json!({ "outcome": "decline", "feedback": "No." });
+        self.post("decide_application", "carl", &path, decline)
+            .await;
+    }
+}

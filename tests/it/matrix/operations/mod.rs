@@ -1,0 +1,15 @@
+//! The table: a row for each operation of the OpenAPI document.
+
+mod accounts;
+pub mod network;
+mod projects;
+
+use super::cases::Row;
+use super::world::Stage;
+
+pub fn rows(stage: &Stage) -> Vec<Row> {
+    let mut rows = accounts::rows(stage);
+    rows.extend(network::rows(stage));
+    rows.extend(projects::rows(stage));
+    rows
+}
