@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use secrecy::ExposeSecret;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -17,6 +18,7 @@ use crate::db::{Conn, Db, Moment, Sizes};
 use crate::error::Result;
 use crate::http::Routes;
 use crate::http::routes::RouteTable;
+use crate::http::source::Proxies;
 use crate::jobs::Job;
 use crate::mail::{Mailer, Recipient};
 use crate::schema::Shapes;
@@ -77,6 +79,7 @@ pub struct App {
     pub secrets: Secrets,
     pub tokens: Tokens,
     pub passwords: Passwords,
+    pub proxies: Proxies,
     pub mailer: Mailer,
     pub shapes: Shapes,
     pub routes: RouteTable,
@@ -118,7 +121,8 @@ impl App {
         chance: Arc<dyn Chance>,
     ) -> anyhow::Result<Self> {
         let place = config.place()?;
-        let secrets = Secrets::new(&crate::secret_file::secret(&config, chance.as_ref())?);
+        let secret = crate::secret_file::secret(&config, chance.as_ref())?;
+        let secrets = Secrets::new(&secret, config.auth.previous_secret.expose_secret());
         let sizes = Sizes {
             readers: config.database.readers,
             pg_connections: config.database.pg_connections,
@@ -134,7 +138,8 @@ impl App {
             db: Db::start(place, sizes),
             tokens: Tokens::new(&secrets, config.auth.access_minutes),
             secrets,
-            passwords: Passwords::new(config.auth.hashers)?,
+            passwords: Passwords::new(config.auth.hashers, config.auth.hashes_waiting)?,
+            proxies: Proxies::new(&config.server).map_err(anyhow::Error::msg)?,
             mailer: Mailer::new(&config.mail)?,
             shapes: Shapes::default(),
             routes: table,

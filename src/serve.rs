@@ -15,7 +15,7 @@ use crate::auth::guard::guard;
 use crate::config::Config;
 use crate::db::migrate;
 use crate::http::{Routes, middleware, pages};
-use crate::{accounts, clock, jobs, sessions, telemetry};
+use crate::{accounts, clock, jobs, sessions, telemetry, throttle};
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -147,6 +147,7 @@ async fn keep_house(app: Arc<App>) {
             .write(move |conn| {
                 crate::http::idempotency::forget_old(conn, now)?;
                 accounts::forget_old(conn, now)?;
+                throttle::forget_old(conn, now)?;
                 Ok(sessions::forget_old(conn, now)?)
             })
             .await;

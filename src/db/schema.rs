@@ -135,6 +135,7 @@ diesel::table! {
         last_used_at -> Instant,
         ended_at -> Nullable<Instant>,
         end_reason -> Nullable<Text>,
+        device -> Nullable<Text>,
     }
 }
 
@@ -153,12 +154,21 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
-    use crate::db::sql::{Instant, Uid};
 
-    sign_in_failures (id) {
-        id -> Uid,
-        email_digest -> Text,
-        at -> Instant,
+    throttle_buckets (kind, key) {
+        kind -> Text,
+        key -> Text,
+        empty_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::Instant;
+
+    known_places (key) {
+        key -> Text,
+        last_used_at -> Instant,
     }
 }
 
@@ -529,6 +539,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     grants,
     idempotency_keys,
     jobs,
+    known_places,
     mails,
     mandates,
     milestones,
@@ -542,8 +553,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     regions,
     sessions,
-    sign_in_failures,
     stays,
+    throttle_buckets,
     transitions,
     updates,
 );

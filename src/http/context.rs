@@ -13,6 +13,8 @@ use crate::db::{Conn, Moment};
 use crate::error::Result;
 use crate::lang::Lang;
 
+const LONGEST_DEVICE: usize = 200;
+
 /// The id of a request: in its answer, its problem, its log lines and its ledger rows.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
@@ -77,24 +79,45 @@ impl Ctx {
     ///
     /// # Errors
     /// What the command says, or that the database is busy.
-    pub async fn write<F>(&self, work: F) -> Result<Reply>
+    pub async fn write<F>(&self, mut work: F) -> Result<Reply>
     where
         F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
     {
         let request = self.idempotency()?;
-        self.write_once(request, work).await
+        self.write_beside(move |tx| idempotency::once(tx, request.as_ref(), &mut work))
+            .await
     }
 
-    /// Writes something that the answer does not depend on, such as the note of a failed sign-in; an
-    /// idempotency key does not apply to it.
+    /// Writes something beside the command itself, such as the count of a try; an idempotency key does not apply to it.
     ///
     /// # Errors
     /// What the work says, or that the database is busy.
-    pub async fn write_anyway<F>(&self, work: F) -> Result<Reply>
+    pub async fn write_beside<T, F>(&self, mut work: F) -> Result<T>
     where
-        F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.write_once(None, work).await
+        let (app, caller, now, request_id) = (
+            self.app.clone(),
+            self.caller.clone(),
+            self.now,
+            self.request_id(),
+        );
+        let done = self
+            .app
+            .db
+            .write(move |conn| {
+                work(&mut Tx {
+                    conn,
+                    app: &app,
+                    now,
+                    caller: &caller,
+                    request_id: &request_id,
+                })
+            })
+            .await?;
+        self.app.bell.notify_one();
+        Ok(done)
     }
 
     /// The answer that this very request had before, if it comes with a key and comes again.
@@ -116,36 +139,18 @@ impl Ctx {
             .await
     }
 
-    async fn write_once<F>(
-        &self,
-        request: Option<idempotency::Request>,
-        mut work: F,
-    ) -> Result<Reply>
-    where
-        F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
-    {
-        let (app, caller, now, request_id) = (
-            self.app.clone(),
-            self.caller.clone(),
-            self.now,
-            self.request_id(),
-        );
-        let reply = self
-            .app
-            .db
-            .write(move |conn| {
-                let mut tx = Tx {
-                    conn,
-                    app: &app,
-                    now,
-                    caller: &caller,
-                    request_id: &request_id,
-                };
-                idempotency::once(&mut tx, request.as_ref(), &mut work)
-            })
-            .await?;
-        self.app.bell.notify_one();
-        Ok(reply)
+    /// The network that the request comes from.
+    #[must_use]
+    pub fn source(&self) -> String {
+        self.app.proxies.source(&self.req)
+    }
+
+    /// What the caller's program calls itself, cut to a length that a list can show.
+    #[must_use]
+    pub fn device(&self) -> Option<String> {
+        let said = self.req.headers().get(header::USER_AGENT)?.to_str().ok()?;
+        let said: String = said.trim().chars().take(LONGEST_DEVICE).collect();
+        (!said.is_empty()).then_some(said)
     }
 
     /// The versions that the caller has seen.
