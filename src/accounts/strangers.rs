@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::actions;
 use super::model::NewAccount;
@@ -52,7 +52,8 @@ async fn sign_up(app: Arc<App>, task: Task) -> Outcome {
 }
 
 async fn forgot_password(app: Arc<App>, task: Task) -> Outcome {
-    let Some(email) = task.payload["email"].as_str().map(str::to_owned) else {
+    let email = task.payload.get("email").and_then(Value::as_str);
+    let Some(email) = email.map(str::to_owned) else {
         return Outcome::Fail("the work names no address".into());
     };
     let done = app.run(Caller::nobody(), move |tx| {

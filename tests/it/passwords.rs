@@ -1,5 +1,6 @@
 //! Passwords: which are refused, how they are kept, and that nobody can find out who has an account.
 
+use std::cmp::Ordering;
 use std::time::{Duration, Instant};
 
 use argon2::password_hash::PasswordHasher;
@@ -318,32 +319,22 @@ async fn neither_the_answer_nor_the_work_tells_who_has_an_account() {
 /// The probability that two samples of one distribution differ as much as these (Mann and Whitney, by the normal
 /// approximation), and how far their medians are apart, in milliseconds.
 fn compare(mut one: Vec<Duration>, mut other: Vec<Duration>) -> (f64, f64) {
-    let wins: f64 = one
-        .iter()
-        .map(|a| {
-            other
-                .iter()
-                .map(|b| {
-                    if a > b {
-                        1.0
-                    } else if a == b {
-                        0.5
-                    } else {
-                        0.0
-                    }
-                })
-                .sum::<f64>()
-        })
-        .sum();
+    let score = |a: &Duration| -> f64 {
+        let scores = other.iter().map(|b| match a.cmp(b) {
+            Ordering::Greater => 1.0,
+            Ordering::Equal => 0.5,
+            Ordering::Less => 0.0,
+        });
+        scores.sum()
+    };
+    let wins: f64 = one.iter().map(score).sum();
     #[expect(clippy::cast_precision_loss, reason = "a few hundred")]
-    let (n, m) = (one.len() as f64, other.len() as f64);
-    let z = (wins - n * m / 2.0) / (n * m * (n + m + 1.0) / 12.0).sqrt();
+    let (ours, theirs) = (one.len() as f64, other.len() as f64);
+    let spread = (ours * theirs * (ours + theirs + 1.0) / 12.0).sqrt();
+    let deviation = ((wins - ours * theirs / 2.0) / spread).abs() / 2.0_f64.sqrt();
     // The tail of the normal distribution, by Abramowitz and Stegun 7.1.26.
-    let (x, t) = (
-        z.abs() / 2.0_f64.sqrt(),
-        1.0 / (1.0 + 0.327_591_1 * z.abs() / 2.0_f64.sqrt()),
-    );
-    let poly = [
+    let step = 1.0 / (1.0 + 0.327_591_1 * deviation);
+    let sum = [
         1.061_405_429,
         -1.453_152_027,
         1.421_413_741,
@@ -351,12 +342,12 @@ fn compare(mut one: Vec<Duration>, mut other: Vec<Duration>) -> (f64, f64) {
         0.254_829_592,
     ]
     .iter()
-    .fold(0.0, |sum, factor| sum * t + factor);
-    let p = poly * t * (-x * x).exp();
+    .fold(0.0, |sum, factor| sum * step + factor);
+    let likely = sum * step * (-deviation * deviation).exp();
     one.sort();
     other.sort();
     let median = |all: &[Duration]| all[all.len() / 2].as_secs_f64() * 1000.0;
-    (p, (median(&one) - median(&other)).abs())
+    (likely, (median(&one) - median(&other)).abs())
 }
 
 /// Depends on the clock of the machine, so it is not in the normal run: `cargo test --test it -- --ignored time_tells`.
