@@ -9,6 +9,7 @@ use clap::Subcommand;
 
 use crate::accounts::{self, NewAccount};
 use crate::app::App;
+use crate::auth::passwords::known_of;
 use crate::auth::{Caller, Grant, Role, Scope};
 use crate::clock;
 use crate::config::Config;
@@ -73,6 +74,15 @@ async fn create_admin(
     let password = password.trim_end_matches(['\r', '\n']).to_owned();
     if password.chars().count() < 12 {
         bail!("the password must have at least 12 characters; give it on standard input");
+    }
+    let about = known_of(&email, &name);
+    if app
+        .passwords
+        .check_new(&password, about, "/password")
+        .await
+        .is_err()
+    {
+        bail!("the password is too easy to guess");
     }
     let password_hash = app.passwords.hash(password).await?;
     let new = NewAccount {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use secrecy::ExposeSecret;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
@@ -19,6 +20,7 @@ use crate::error::Result;
 use crate::http::Routes;
 use crate::http::kept::Kept;
 use crate::http::routes::RouteTable;
+use crate::http::source::Proxies;
 use crate::jobs::Job;
 use crate::mail::{Mailer, Recipient};
 use crate::schema::Shapes;
@@ -82,6 +84,7 @@ pub struct App {
     pub tokens: Tokens,
     pub callers: Callers,
     pub passwords: Passwords,
+    pub proxies: Proxies,
     pub mailer: Mailer,
     pub shapes: Shapes,
     pub kept: Kept,
@@ -124,7 +127,8 @@ impl App {
         chance: Arc<dyn Chance>,
     ) -> anyhow::Result<Self> {
         let place = config.place()?;
-        let secrets = Secrets::new(&crate::secret_file::secret(&config, chance.as_ref())?);
+        let secret = crate::secret_file::secret(&config, chance.as_ref())?;
+        let secrets = Secrets::new(&secret, config.auth.previous_secret.expose_secret());
         let ledger = crate::secret_file::ledger_signer(&config, chance.as_ref())?;
         let sizes = Sizes {
             readers: config.database.readers,
@@ -143,7 +147,8 @@ impl App {
             callers: Callers::default(),
             secrets,
             ledger,
-            passwords: Passwords::new(config.auth.hashers)?,
+            passwords: Passwords::new(config.auth.hashers, config.auth.hashes_waiting)?,
+            proxies: Proxies::new(&config.server).map_err(anyhow::Error::msg)?,
             mailer: Mailer::new(&config.mail)?,
             shapes: Shapes::default(),
             kept: Kept::default(),

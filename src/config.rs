@@ -8,6 +8,7 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 use crate::db::Place;
+use crate::http::source::Proxies;
 use crate::schema::Shape;
 
 /// Every key with its meaning and its default. The documented example is the default.
@@ -20,6 +21,7 @@ pub struct Config {
     pub server: Server,
     pub database: Database,
     pub auth: Auth,
+    pub throttle: Throttle,
     pub mail: Mail,
     pub notifications: Notifications,
     pub network: Network,
@@ -50,6 +52,16 @@ pub struct Server {
     pub body_timeout_seconds: u64,
     #[schema(minimum = 1, maximum = 300)]
     pub shutdown_seconds: u64,
+    pub trusted_proxies: String,
+    pub forwarded_by: ForwardedBy,
+}
+
+crate::words! {
+    /// The header in which proxies say whom they speak for.
+    pub enum ForwardedBy {
+        XForwardedFor = "x-forwarded-for",
+        Forwarded = "forwarded",
+    }
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -71,6 +83,8 @@ pub struct Database {
 pub struct Auth {
     #[schema(value_type = String)]
     pub secret: SecretString,
+    #[schema(value_type = String)]
+    pub previous_secret: SecretString,
     #[schema(minimum = 1, maximum = 1440)]
     pub access_minutes: i64,
     #[schema(minimum = 1, maximum = 365)]
@@ -81,8 +95,31 @@ pub struct Auth {
     pub reset_hours: i64,
     #[schema(minimum = 1, maximum = 64)]
     pub hashers: usize,
+    #[schema(minimum = 1, maximum = 1024)]
+    pub hashes_waiting: usize,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Throttle {
     #[schema(minimum = 1, maximum = 1000)]
-    pub failures_per_quarter_hour: i64,
+    pub guesses_from_one_place: i64,
+    #[schema(minimum = 1, maximum = 10000)]
+    pub guesses_on_account: i64,
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub guesses_from_address: i64,
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    pub guesses_overall: i64,
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub wrong_codes_from_address: i64,
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    pub wrong_codes_overall: i64,
+    #[schema(minimum = 1, maximum = 1000)]
+    pub mails_to_mailbox: i64,
+    #[schema(minimum = 1, maximum = 1_000_000)]
+    pub mails_from_address: i64,
+    #[schema(minimum = 1, maximum = 10_000_000)]
+    pub mails_overall: i64,
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -245,6 +282,13 @@ impl Config {
             if !secret.is_empty() && secret.len() < 32 {
                 wrong(key, "must have at least 32 characters");
             }
+        }
+        let previous = self.auth.previous_secret.expose_secret();
+        if !previous.is_empty() && previous.len() < 32 {
+            wrong("auth.previous_secret", "must have at least 32 characters");
+        }
+        if let Err(what) = Proxies::new(&self.server) {
+            wrong("server.trusted_proxies", &what);
         }
         let shared = matches!(place, Ok(Place::Pg(_)));
         if secret.is_empty() && (shared || self.environment == Environment::Production) {

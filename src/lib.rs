@@ -19,6 +19,7 @@ pub mod auth;
 pub mod events;
 pub mod jobs;
 pub mod mail;
+pub mod throttle;
 
 pub mod accounts;
 pub mod api_keys;

@@ -46,7 +46,7 @@ pub fn ledger_signer(config: &Config, chance: &dyn Chance) -> anyhow::Result<Sig
     } else {
         own.to_owned()
     };
-    Ok(Secrets::new(&secret).signer("ledger"))
+    Ok(Secrets::new(&secret, "").signer("ledger"))
 }
 
 fn make(path: &PathBuf, chance: &dyn Chance) -> anyhow::Result<String> {

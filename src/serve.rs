@@ -16,7 +16,7 @@ use crate::config::Config;
 use crate::db::migrate;
 use crate::events::anchor::Notes;
 use crate::http::{Routes, middleware, pages};
-use crate::{accounts, clock, jobs, sessions, telemetry};
+use crate::{accounts, clock, jobs, sessions, telemetry, throttle};
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -166,6 +166,7 @@ async fn keep_house(app: Arc<App>) {
             .write(move |conn| {
                 crate::http::idempotency::forget_old(conn, now)?;
                 accounts::forget_old(conn, now)?;
+                throttle::forget_old(conn, now)?;
                 Ok(sessions::forget_old(conn, now)?)
             })
             .await;

@@ -4,13 +4,13 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 use super::model::{
-    Account, CodeId, GrantId, GrantRow, MAILS_AN_HOUR, NewAccount, Purpose, Refusal,
-    an_hour_before, check_scope, may_give,
+    Account, CodeId, GrantId, GrantRow, NewAccount, Purpose, Refusal, an_hour_before, check_scope,
+    may_give,
 };
 use super::store;
 use crate::app::Tx;
 use crate::auth::{AccountId, Grant, Role};
-use crate::db::{Conn, dialect};
+use crate::db::{Conn, Moment, dialect};
 use crate::error::{Error, Result};
 use crate::events::{self, Fact};
 use crate::http::Seen;
@@ -35,7 +35,7 @@ pub fn sign_up(tx: &mut Tx<'_>, new: &NewAccount) -> Result<()> {
         record_registered(tx, &account)?;
         account
     };
-    if store::codes_since(tx.conn, account.id, an_hour_before(tx.now))? >= MAILS_AN_HOUR {
+    if mailbox_is_full(tx, account.id)? {
         return Ok(());
     }
     if account.verified_at.is_some() {
@@ -80,13 +80,20 @@ pub fn verify(tx: &mut Tx<'_>, code: CodeId) -> Result<Account> {
 /// # Errors
 /// The database's.
 pub fn forgot_password(tx: &mut Tx<'_>, email: &str) -> Result<()> {
+    dialect::lock_name(tx.conn, email)?;
     let Some(account) = store::find_by_email(tx.conn, email)?.filter(Account::is_active) else {
         return Ok(());
     };
-    if store::codes_since(tx.conn, account.id, an_hour_before(tx.now))? >= MAILS_AN_HOUR {
+    if mailbox_is_full(tx, account.id)? {
         return Ok(());
     }
     send_code(tx, account.id, Purpose::Reset, None)
+}
+
+/// Whether strangers have caused as many mails to this person in the last hour as they may.
+fn mailbox_is_full(tx: &mut Tx<'_>, id: AccountId) -> Result<bool> {
+    let sent = store::codes_since(tx.conn, id, an_hour_before(tx.now))?;
+    Ok(sent >= tx.app.config.throttle.mails_to_mailbox)
 }
 
 /// Uses up a code from a "choose a new password" mail: whose it is.
@@ -101,6 +108,20 @@ pub fn use_reset_code(tx: &mut Tx<'_>, code: CodeId) -> Result<Account> {
     }
     store::void_codes(tx, id, Purpose::Reset)?;
     Ok(account)
+}
+
+/// Whose a code from a "choose a new password" mail is, if it can be used now.
+///
+/// # Errors
+/// As `use_reset_code`, which has the last word.
+pub fn owner_of_reset_code(conn: &mut Conn, code: CodeId, now: Moment) -> Result<Account> {
+    let id = store::owner_of_code(conn, code, Purpose::Reset, now)?;
+    let account = store::find(conn, id.ok_or(Refusal::CodeNotValid)?)?;
+    if account.is_active() {
+        Ok(account)
+    } else {
+        Err(Refusal::CodeNotValid.into())
+    }
 }
 
 /// Writes a new password and tells its owner. Ending sessions is the work of the slice that keeps them.

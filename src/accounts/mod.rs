@@ -4,23 +4,25 @@ mod actions;
 mod model;
 mod routes;
 mod store;
+mod strangers;
 
 pub use actions::{
-    create_verified, forgot_password, give, recipient, set_password, use_reset_code,
+    create_verified, give, owner_of_reset_code, recipient, set_password, use_reset_code,
 };
 pub use model::{
     Account, CodeId, GrantId, NewAccount, Purpose, Refusal, columns, normalise, scope,
 };
 pub use store::{
     find, find_by_email, forget_old, grants_at, named, people_of_organisation, people_of_project,
-    people_with_role,
+    people_with_role, renew_hash,
 };
+pub use strangers::ask_for_password;
 
 use crate::app::Slice;
 
 pub const SLICE: Slice = Slice {
     name: "accounts",
     routes: routes::register,
-    jobs: &[],
+    jobs: strangers::JOBS,
     codes: model::Refusal::CODES,
 };

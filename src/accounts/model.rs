@@ -128,9 +128,6 @@ impl Purpose {
     }
 }
 
-/// Mails that strangers can cause, per address and hour.
-pub const MAILS_AN_HOUR: i64 = 3;
-
 #[must_use]
 pub fn an_hour_before(now: Moment) -> Moment {
     now.minus(Duration::hours(1))

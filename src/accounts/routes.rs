@@ -8,12 +8,15 @@ use utoipa::{IntoParams, ToSchema};
 use super::actions::{self, Change};
 use super::model::{Account, CodeId, GrantId, GrantRow, NewAccount, Purpose, Refusal, normalise};
 use super::store::{self, Filter};
+use super::strangers;
+use crate::auth::passwords::known_of;
 use crate::auth::{AccountId, Caller, Grant, Role, Scope, policy};
 use crate::db::Moment;
 use crate::error::{OrNotFound, Result};
 use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::lang::Lang;
+use crate::throttle;
 
 pub fn register(routes: &mut Routes<'_>) {
     routes.add(sign_up, policy::PUBLIC);
@@ -55,21 +58,32 @@ struct Told {
 #[utoipa::path(tag = "accounts", request_body = SignUp, responses((status = 201, body = Told)))]
 #[post("/v1/accounts")]
 async fn sign_up(ctx: Ctx, body: Valid<SignUp>) -> Result<Reply> {
+    if let Some(reply) = ctx.stored_reply().await? {
+        return Ok(reply);
+    }
     let Valid(SignUp {
         email,
         password,
         name,
         language,
     }) = body;
-    let password_hash = ctx.app.passwords.hash(password).await?;
+    let (email, source) = (normalise(&email), ctx.source());
+    let passwords = &ctx.app.passwords;
+    passwords
+        .check_new(&password, known_of(&email, &name), "/password")
+        .await?;
+    ctx.write_beside(move |tx| {
+        throttle::take(tx, &throttle::mails(tx.app, &source), "too-many-requests")
+    })
+    .await?;
     let new = NewAccount {
-        email: normalise(&email),
+        email,
         name,
         language,
-        password_hash,
+        password_hash: passwords.hash(password).await?,
     };
     ctx.write(move |tx| {
-        actions::sign_up(tx, &new)?;
+        strangers::ask_for_account(tx, &new)?;
         Reply::json(
             actix_web::http::StatusCode::CREATED,
             &Told {
@@ -96,13 +110,23 @@ async fn verify_mailbox(ctx: Ctx, body: Valid<Code>) -> Result<Reply> {
         .app
         .secrets
         .read_one_time_code(Purpose::Verify.word(), body.0.token.trim());
-    // A code that was not made by us is refused before the database is asked.
-    let code = code.map(CodeId).ok_or(Refusal::CodeNotValid)?;
-    ctx.write(move |tx| {
-        actions::verify(tx, code)?;
-        Reply::ok(&Told { status: "verified" })
-    })
-    .await
+    // A code that was not made by us is refused before the database is asked for it.
+    let verified = match code.map(CodeId) {
+        None => Err(Refusal::CodeNotValid.into()),
+        Some(code) => {
+            let done = ctx.write(move |tx| {
+                actions::verify(tx, code)?;
+                Reply::ok(&Told { status: "verified" })
+            });
+            done.await
+        }
+    };
+    match verified {
+        Err(error) if error.code() == Some(Refusal::CodeNotValid.code()) => {
+            throttle::refuse_wrong_code(&ctx, error).await
+        }
+        verified => verified,
+    }
 }
 
 #[derive(Serialize, ToSchema)]

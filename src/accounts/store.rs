@@ -153,6 +153,20 @@ pub fn keep(tx: &mut Tx<'_>, account: &Account) -> Result<Account> {
     }
 }
 
+/// Writes the same password down under a newer hash. The account stays as its owner knows it, so its version does too.
+///
+/// # Errors
+/// The database's.
+pub fn renew_hash(tx: &mut Tx<'_>, id: AccountId, old: &str, new: &str) -> Result<()> {
+    let unchanged = accounts::table
+        .find(id)
+        .filter(accounts::password_hash.eq(old));
+    diesel::update(unchanged)
+        .set(accounts::password_hash.eq(new))
+        .execute(tx.conn)?;
+    Ok(())
+}
+
 pub fn insert_code(
     tx: &mut Tx<'_>,
     account: AccountId,
@@ -213,6 +227,24 @@ pub fn use_code(
         .transpose()
         .map_err(anyhow::Error::from)?;
     Ok(Some((account, pending)))
+}
+
+/// Whose a code is, while it is unused and in time.
+pub fn owner_of_code(
+    conn: &mut Conn,
+    id: CodeId,
+    purpose: Purpose,
+    now: Moment,
+) -> Result<Option<AccountId>> {
+    let unused = codes::table
+        .find(id)
+        .filter(codes::purpose.eq(purpose.word()))
+        .filter(codes::used_at.is_null())
+        .filter(codes::expires_at.gt(now));
+    Ok(unused
+        .select(codes::account_id)
+        .get_result(conn)
+        .optional()?)
 }
 
 /// Makes all codes of a kind useless, as when a password has been reset.

@@ -1,11 +1,13 @@
 //! Access tokens: short-lived JWTs with one algorithm, one type and every claim required (RFC 8725, RFC 9068).
 
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::DateTime;
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::secrets::Secrets;
+use super::secrets::{Secrets, sha256};
 use super::{AccountId, SessionId};
 use crate::db::Moment;
 
@@ -18,10 +20,35 @@ const LEEWAY: i64 = 5;
 const LONGEST: usize = 2048;
 
 pub struct Tokens {
-    encoding: EncodingKey,
-    decoding: DecodingKey,
+    /// Today's key first; a previous one is only read with.
+    keys: Vec<Key>,
     validation: Validation,
     minutes: i64,
+}
+
+/// One key, and the only header that a token made with it can have: a token with any other head is not ours, whatever
+/// its `alg`, `kid`, `jku`, `jwk` or `crit` says.
+struct Key {
+    encoding: EncodingKey,
+    decoding: DecodingKey,
+    header: Header,
+    head: String,
+}
+
+impl Key {
+    fn new(key: &[u8]) -> Self {
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = Some(KIND.into());
+        header.kid = sha256(key).get(..16).map(str::to_owned);
+        // Every text that `Header` holds can be written as JSON; an empty head fits no token.
+        let head = serde_json::to_vec(&header).unwrap_or_default();
+        Self {
+            encoding: EncodingKey::from_secret(key),
+            decoding: DecodingKey::from_secret(key),
+            header,
+            head: URL_SAFE_NO_PAD.encode(head),
+        }
+    }
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -53,7 +80,6 @@ pub enum Bad {
 impl Tokens {
     #[must_use]
     pub fn new(secrets: &Secrets, minutes: i64) -> Self {
-        let key = secrets.key("access-token");
         let mut validation = Validation::new(Algorithm::HS256);
         validation.set_audience(&[AUDIENCE]);
         validation.set_issuer(&[ISSUER]);
@@ -61,8 +87,11 @@ impl Tokens {
         // Time is an input: `read` compares with the clock it is given.
         validation.validate_exp = false;
         Self {
-            encoding: EncodingKey::from_secret(&key),
-            decoding: DecodingKey::from_secret(&key),
+            keys: secrets
+                .accepted("access-token")
+                .iter()
+                .map(|key| Key::new(key))
+                .collect(),
             validation,
             minutes,
         }
@@ -86,9 +115,11 @@ impl Tokens {
             iat,
             exp: iat + self.seconds(),
         };
-        let mut header = Header::new(Algorithm::HS256);
-        header.typ = Some(KIND.into());
-        Ok(jsonwebtoken::encode(&header, &claims, &self.encoding)?)
+        let key = self
+            .keys
+            .first()
+            .ok_or_else(|| anyhow::anyhow!("no key to sign with"))?;
+        Ok(jsonwebtoken::encode(&key.header, &claims, &key.encoding)?)
     }
 
     /// What a token says, and the moment from which it is worth nothing.
@@ -99,7 +130,10 @@ impl Tokens {
         if token.len() > LONGEST {
             return Err(Bad::Forged);
         }
-        let data = jsonwebtoken::decode::<Claims>(token, &self.decoding, &self.validation)
+        let head = token.split('.').next().unwrap_or_default();
+        let mut keys = self.keys.iter();
+        let key = keys.find(|key| key.head == head).ok_or(Bad::Forged)?;
+        let data = jsonwebtoken::decode::<Claims>(token, &key.decoding, &self.validation)
             .map_err(|_| Bad::Forged)?;
         let Claims {
             sub, sid, iat, exp, ..
@@ -107,8 +141,7 @@ impl Tokens {
         let end = exp
             .checked_add(LEEWAY)
             .and_then(|end| DateTime::from_timestamp(end, 0));
-        let ours = data.header.typ.as_deref() == Some(KIND)
-            && iat <= now.utc().timestamp().saturating_add(LEEWAY);
+        let ours = exp > iat && iat <= now.utc().timestamp().saturating_add(LEEWAY);
         let end = end.filter(|_| ours).map(Moment::new).ok_or(Bad::Forged)?;
         if end <= now {
             return Err(Bad::Expired);
@@ -131,7 +164,7 @@ mod tests {
 
     #[test]
     fn only_our_own_unexpired_access_tokens_are_read() {
-        let tokens = Tokens::new(&Secrets::new("0123456789abcdef0123456789abcdef"), 15);
+        let tokens = Tokens::new(&Secrets::new("0123456789abcdef0123456789abcdef", ""), 15);
         let access = Access {
             account: AccountId(Uuid::from_u128(1)),
             session: SessionId(Uuid::from_u128(2)),
@@ -154,7 +187,7 @@ mod tests {
             Err(Bad::Forged),
             "from the future"
         );
-        let other = Tokens::new(&Secrets::new("another secret, another secret, 42"), 15);
+        let other = Tokens::new(&Secrets::new("another secret, another secret, 42", ""), 15);
         assert_eq!(other.read(&token, moment(1_000)), Err(Bad::Forged));
         let mut parts: Vec<_> = token.split('.').map(str::to_owned).collect();
         parts[2] = String::new();
@@ -169,7 +202,7 @@ mod tests {
 
     #[test]
     fn another_type_of_token_is_refused() {
-        let secrets = Secrets::new("0123456789abcdef0123456789abcdef");
+        let secrets = Secrets::new("0123456789abcdef0123456789abcdef", "");
         let tokens = Tokens::new(&secrets, 15);
         let claims = Claims {
             iss: ISSUER.into(),
@@ -187,5 +220,26 @@ mod tests {
             Err(Bad::Forged),
             "typ is JWT"
         );
+    }
+
+    #[test]
+    fn the_previous_key_is_read_with_and_not_signed_with() {
+        let (old, new) = (
+            "0123456789abcdef0123456789abcdef",
+            "another secret, another secret, 42",
+        );
+        let access = Access {
+            account: AccountId(Uuid::from_u128(1)),
+            session: SessionId(Uuid::from_u128(2)),
+        };
+        let issue = |tokens: &Tokens| tokens.issue(access, Uuid::from_u128(3), moment(1_000));
+        let before = issue(&Tokens::new(&Secrets::new(old, ""), 15)).unwrap();
+        let between = Tokens::new(&Secrets::new(new, old), 15);
+        let end = moment(1_000 + 900 + LEEWAY);
+        assert_eq!(between.read(&before, moment(1_000)), Ok((access, end)));
+        let after = Tokens::new(&Secrets::new(new, ""), 15);
+        assert_eq!(after.read(&before, moment(1_000)), Err(Bad::Forged));
+        let fresh = issue(&between).unwrap();
+        assert_eq!(after.read(&fresh, moment(1_000)), Ok((access, end)));
     }
 }

@@ -160,6 +160,7 @@ diesel::table! {
         last_used_at -> Instant,
         ended_at -> Nullable<Instant>,
         end_reason -> Nullable<Text>,
+        device -> Nullable<Text>,
     }
 }
 
@@ -178,12 +179,21 @@ diesel::table! {
 
 diesel::table! {
     use diesel::sql_types::*;
-    use crate::db::sql::{Instant, Uid};
 
-    sign_in_failures (id) {
-        id -> Uid,
-        email_digest -> Text,
-        at -> Instant,
+    throttle_buckets (kind, key) {
+        kind -> Text,
+        key -> Text,
+        empty_at -> BigInt,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::Instant;
+
+    known_places (key) {
+        key -> Text,
+        last_used_at -> Instant,
     }
 }
 
@@ -583,6 +593,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     held_work,
     idempotency_keys,
     jobs,
+    known_places,
     ledger_heads,
     mails,
     mandates,
@@ -597,8 +608,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     refresh_tokens,
     regions,
     sessions,
-    sign_in_failures,
     stays,
+    throttle_buckets,
     transitions,
     updates,
 );

@@ -1,6 +1,7 @@
 //! How an entry is signed: over everything it says and the code of the entry before it (docs/adr/0009).
 
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::model::Event;
 use crate::app::Tx;
@@ -45,6 +46,14 @@ pub fn fingerprint(tx: &Tx<'_>, text: impl Into<Value>) -> Value {
     }
 }
 
+/// An id that stands for a text without telling it, always the same one for the same text.
+#[must_use]
+pub fn nameless(tx: &Tx<'_>, text: &str) -> Uuid {
+    let code = tx.app.ledger.sign(&canonical::text(&json!(["id", text])));
+    let half = code.get(..32).and_then(|half| Uuid::try_parse(half).ok());
+    half.unwrap_or_default()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,7 +85,7 @@ mod tests {
 
     #[test]
     fn the_code_depends_on_everything_but_the_database_s_own_number() {
-        let signer = Secrets::new("0123456789abcdef0123456789abcdef").signer("ledger");
+        let signer = Secrets::new("0123456789abcdef0123456789abcdef", "").signer("ledger");
         let code = |previous: &str, change: &dyn Fn(&mut Event)| {
             let mut event = event();
             change(&mut event);
@@ -103,7 +112,7 @@ mod tests {
             assert_ne!(was, code("p", change), "{at}");
         }
         assert_ne!(was, code("q", &|_| ()));
-        let other = Secrets::new("another").signer("ledger");
+        let other = Secrets::new("another", "").signer("ledger");
         assert_ne!(was, super::code(&other, "p", &event()));
     }
 }

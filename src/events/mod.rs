@@ -8,7 +8,7 @@ mod refusals;
 mod store;
 pub mod verify;
 
-pub use chain::{code, fingerprint};
+pub use chain::{code, fingerprint, nameless};
 pub use model::{Event, EventId, Fact};
 pub use refusals::{Attempt, REFUSALS, refuse, refuse_sign_in};
 pub use store::{NOTIFY, find, note, record};

@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::model::{EventId, Fact};
 use super::store;
 use crate::app::Tx;
-use crate::auth::{AccountId, Actor};
+use crate::auth::Actor;
 use crate::error::Result;
 
 const ATTEMPT_REFUSED: &str = "attempt.refused";
@@ -66,11 +66,11 @@ pub fn refuse(tx: &mut Tx<'_>, attempt: &Attempt, code: &str) -> Result<()> {
     store::note(tx, Fact::new(ATTEMPT_REFUSED, kind, id).data(data)).map(|_| ())
 }
 
-/// Writes down that somebody failed to sign in to an account.
+/// Writes down that somebody failed to sign in: to an account, or as an address that has none.
 ///
 /// # Errors
 /// The database's.
-pub fn refuse_sign_in(tx: &mut Tx<'_>, account: AccountId, code: &str) -> Result<()> {
-    let fact = Fact::new(SESSION_REFUSED, "account", account.0);
+pub fn refuse_sign_in(tx: &mut Tx<'_>, kind: &'static str, id: Uuid, code: &str) -> Result<()> {
+    let fact = Fact::new(SESSION_REFUSED, kind, id);
     store::note(tx, fact.data(json!({ "code": code }))).map(|_| ())
 }

@@ -18,6 +18,8 @@ use crate::error::{Refused, Result};
 use crate::events::{self, Attempt};
 use crate::lang::Lang;
 
+const LONGEST_DEVICE: usize = 200;
+
 /// The id of a request: in its answer, its problem, its log lines and its ledger rows.
 #[derive(Debug, Clone)]
 pub struct RequestId(pub String);
@@ -148,24 +150,40 @@ impl Ctx {
     ///
     /// # Errors
     /// What the command says, or that the database is busy.
-    pub async fn write<F>(&self, work: F) -> Result<Reply>
+    pub async fn write<F>(&self, mut work: F) -> Result<Reply>
     where
         F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
     {
         let request = self.idempotency()?;
-        self.write_once(request, work).await
+        self.write_beside(move |tx| idempotency::once(tx, request.as_ref(), &mut work))
+            .await
     }
 
-    /// Writes something that the answer does not depend on, such as the note of a failed sign-in; an
-    /// idempotency key does not apply to it.
+    /// Writes something beside the command itself, such as the count of a try; an idempotency key does not apply to it.
     ///
     /// # Errors
     /// What the work says, or that the database is busy.
-    pub async fn write_anyway<F>(&self, work: F) -> Result<Reply>
+    pub async fn write_beside<T, F>(&self, mut work: F) -> Result<T>
     where
-        F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
+        T: Send + 'static,
+        F: FnMut(&mut Tx<'_>) -> Result<T> + Send + 'static,
     {
-        self.write_once(None, work).await
+        let frame = self.frame();
+        let note = self.attempt().map(|attempt| {
+            let frame = frame.clone();
+            move |conn: &mut Conn, refused: &Refused| frame.note(conn, &attempt, refused.code)
+        });
+        let is_noted = note.is_some();
+        let work = move |conn: &mut Conn| work(&mut frame.tx(conn));
+        let done = self.app.db.write_or_note(work, note).await;
+        match &done {
+            Ok(_) => self.app.bell.notify_one(),
+            Err(error) if is_noted && error.code().is_some_and(problem::is_refusal) => {
+                self.req.extensions_mut().insert(Noted);
+            }
+            Err(_) => {}
+        }
+        done
     }
 
     /// The answer that this very request had before, if it comes with a key and comes again.
@@ -185,34 +203,6 @@ impl Ctx {
             .db
             .read(move |conn| idempotency::stored(conn, &app, &subject, &request, now))
             .await
-    }
-
-    async fn write_once<F>(
-        &self,
-        request: Option<idempotency::Request>,
-        mut work: F,
-    ) -> Result<Reply>
-    where
-        F: FnMut(&mut Tx<'_>) -> Result<Reply> + Send + 'static,
-    {
-        let frame = self.frame();
-        let note = self.attempt().map(|attempt| {
-            let frame = frame.clone();
-            move |conn: &mut Conn, refused: &Refused| frame.note(conn, &attempt, refused.code)
-        });
-        let is_noted = note.is_some();
-        let work = move |conn: &mut Conn| {
-            idempotency::once(&mut frame.tx(conn), request.as_ref(), &mut work)
-        };
-        let done = self.app.db.write_or_note(work, note).await;
-        match &done {
-            Ok(_) => self.app.bell.notify_one(),
-            Err(error) if is_noted && error.code().is_some_and(problem::is_refusal) => {
-                self.req.extensions_mut().insert(Noted);
-            }
-            Err(_) => {}
-        }
-        done
     }
 
     /// Writes down that this request was refused without having come to a command.
@@ -247,6 +237,20 @@ impl Ctx {
         let Pattern(pattern) = self.req.extensions().get::<Pattern>().cloned()?;
         let (method, path) = (self.req.method(), self.req.path());
         Some(Attempt::new(method.as_str(), &pattern, path))
+    }
+
+    /// The network that the request comes from.
+    #[must_use]
+    pub fn source(&self) -> String {
+        self.app.proxies.source(&self.req)
+    }
+
+    /// What the caller's program calls itself, cut to a length that a list can show.
+    #[must_use]
+    pub fn device(&self) -> Option<String> {
+        let said = self.req.headers().get(header::USER_AGENT)?.to_str().ok()?;
+        let said: String = said.trim().chars().take(LONGEST_DEVICE).collect();
+        (!said.is_empty()).then_some(said)
     }
 
     /// The versions that the caller has seen.

@@ -12,6 +12,7 @@ pub mod pages;
 pub mod problem;
 pub mod reply;
 pub mod routes;
+pub mod source;
 pub mod version;
 
 pub use body::{Query, Valid};

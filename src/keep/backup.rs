@@ -25,7 +25,7 @@ use crate::secret_file;
 pub fn run(config: &Config, to: &Path) -> anyhow::Result<()> {
     let place = config.place()?;
     let mut conn = open(&place)?;
-    let secrets = Secrets::new(&secret_file::secret(config, &SystemChance)?);
+    let secrets = Secrets::new(&secret_file::secret(config, &SystemChance)?, "");
     let folder = match to.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),

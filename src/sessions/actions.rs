@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::model::{Refusal, Verdict, judge};
 use super::store;
-use crate::accounts::{self, CodeId};
+use crate::accounts::{self, Account, CodeId};
 use crate::app::Tx;
 use crate::auth::secrets::{new_token, sha256};
 use crate::auth::tokens::Access;
@@ -22,10 +22,29 @@ pub struct Pair {
     pub refresh: String,
 }
 
+/// Somebody whose password was right.
+#[derive(Debug, Clone)]
+pub struct Entry {
+    pub account: Account,
+    /// The same password under a newer hash.
+    pub new_hash: Option<String>,
+    /// What their device calls itself.
+    pub device: Option<String>,
+}
+
 /// Opens a session for somebody whose password was right.
-pub fn sign_in(tx: &mut Tx<'_>, account: AccountId, email_digest: &str) -> Result<Pair> {
-    store::forgive(tx, email_digest)?;
-    let session = store::insert(tx, account)?;
+pub fn sign_in(tx: &mut Tx<'_>, entry: &Entry) -> Result<Pair> {
+    let account = entry.account.id;
+    // The password was compared outside this transaction; a session must not outlive one that was changed meanwhile.
+    dialect::lock_row(tx.conn, "accounts", account.0)?;
+    let now = accounts::find(tx.conn, account)?;
+    if !now.is_active() || now.password_hash != entry.account.password_hash {
+        return Err(Refusal::WrongCredentials.into());
+    }
+    if let Some(hash) = &entry.new_hash {
+        accounts::renew_hash(tx, account, &entry.account.password_hash, hash)?;
+    }
+    let session = store::insert(tx, account, entry.device.as_deref())?;
     events::record(
         tx,
         Fact::new("session.opened", "account", account.0).data(json!({ "session_id": session })),
@@ -96,13 +115,14 @@ fn open(is_open: bool) -> Value {
     json!({ "open": is_open })
 }
 
-/// Notes a sign-in with a wrong password, by the address's digest and, if the address has an account, on its chain.
-pub fn fail_sign_in(tx: &mut Tx<'_>, email_digest: &str, account: Option<AccountId>) -> Result<()> {
-    store::note_failure(tx, email_digest)?;
-    match account {
-        Some(account) => events::refuse_sign_in(tx, account, Refusal::WrongCredentials.code()),
-        None => Ok(()),
+/// Ends all sessions of the account but the one that says so.
+pub fn sign_out_others(tx: &mut Tx<'_>, account: AccountId, kept: SessionId) -> Result<()> {
+    for session in store::open_of(tx.conn, account)? {
+        if session.id != kept {
+            sign_out(tx, account, session.id)?;
+        }
     }
+    Ok(())
 }
 
 /// Sets a new password by a code from a mail. All sessions end.

@@ -1,6 +1,7 @@
 //! Signing in and out: sessions with rotating refresh tokens, and the passwords that open them.
 
 mod actions;
+mod door;
 mod model;
 mod routes;
 mod store;

@@ -19,6 +19,7 @@ pub struct Session {
     pub created_at: Moment,
     pub last_used_at: Moment,
     pub ended_at: Option<Moment>,
+    pub device: Option<String>,
 }
 
 /// One link of a session's chain of tokens. Only its digest is kept.
@@ -58,7 +59,7 @@ crate::refusals! {
     pub enum Refusal {
         /// The address or the password is wrong, or the mailbox is not proven.
         WrongCredentials = "wrong-credentials",
-        /// Too many failed sign-ins for this address lately.
+        /// Too many failed sign-ins for this address, or from this place, lately.
         TooManyFailures = "too-many-failures",
         /// The refresh token is unknown, has run out, or its session has ended.
         RefreshNotAccepted = "refresh-not-accepted",

@@ -1,4 +1,4 @@
-//! How sessions, their tokens and failed sign-ins are kept and found.
+//! How sessions and their tokens are kept and found.
 
 use diesel::prelude::*;
 use uuid::Uuid;
@@ -8,7 +8,7 @@ use crate::accounts;
 use crate::app::Tx;
 use crate::auth::tokens::Access;
 use crate::auth::{AccountId, Actor, Caller, SessionId};
-use crate::db::schema::{refresh_tokens as tokens, sessions, sign_in_failures as failures};
+use crate::db::schema::{refresh_tokens as tokens, sessions};
 use crate::db::{Conn, Moment};
 use crate::error::{OrNotFound, Result};
 use crate::native;
@@ -40,7 +40,7 @@ pub fn caller(conn: &mut Conn, access: Access, now: Moment) -> Result<Option<Cal
     }))
 }
 
-pub fn insert(tx: &mut Tx<'_>, account: AccountId) -> Result<SessionId> {
+pub fn insert(tx: &mut Tx<'_>, account: AccountId, device: Option<&str>) -> Result<SessionId> {
     let id: SessionId = tx.new_id();
     diesel::insert_into(sessions::table)
         .values((
@@ -48,6 +48,7 @@ pub fn insert(tx: &mut Tx<'_>, account: AccountId) -> Result<SessionId> {
             sessions::account_id.eq(account),
             sessions::created_at.eq(tx.now),
             sessions::last_used_at.eq(tx.now),
+            sessions::device.eq(device),
         ))
         .execute(tx.conn)?;
     Ok(id)
@@ -164,39 +165,12 @@ pub fn spend(tx: &mut Tx<'_>, session: SessionId, lost_reply: bool) -> Result<()
     Ok(())
 }
 
-pub fn note_failure(tx: &mut Tx<'_>, email_digest: &str) -> Result<()> {
-    let id: SessionId = tx.new_id();
-    diesel::insert_into(failures::table)
-        .values((
-            failures::id.eq(id),
-            failures::email_digest.eq(email_digest),
-            failures::at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    Ok(())
-}
-
-pub fn failures_since(conn: &mut Conn, email_digest: &str, since: Moment) -> Result<i64> {
-    let recent = failures::table
-        .filter(failures::email_digest.eq(email_digest))
-        .filter(failures::at.gt(since));
-    Ok(recent.count().get_result(conn)?)
-}
-
-/// A successful sign-in forgives what came before it.
-pub fn forgive(tx: &mut Tx<'_>, email_digest: &str) -> Result<()> {
-    diesel::delete(failures::table.filter(failures::email_digest.eq(email_digest)))
-        .execute(tx.conn)?;
-    Ok(())
-}
-
-/// Forgets failed sign-ins that no longer count, and tokens that have run out.
+/// Forgets tokens that have run out.
 ///
 /// # Errors
 /// The database's.
 pub fn forget_old(conn: &mut Conn, now: Moment) -> QueryResult<()> {
     let day_ago = now.minus(chrono::Duration::days(1));
-    diesel::delete(failures::table.filter(failures::at.lt(day_ago))).execute(conn)?;
     diesel::delete(tokens::table.filter(tokens::expires_at.lt(day_ago))).execute(conn)?;
     Ok(())
 }

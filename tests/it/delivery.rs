@@ -278,7 +278,7 @@ async fn two_instances_share_the_work_and_nobody_hears_twice() {
 
 #[actix_web::test]
 async fn a_code_that_has_run_out_is_not_sent_late() {
-    let world = world(Sink::start(0)).await;
+    let world = world(Sink::start(2)).await;
     let admin = world.admin().await;
     world.founder("Ada").await;
     let ada = json!({ "email": "ada@example.org" });
@@ -290,6 +290,8 @@ async fn a_code_that_has_run_out_is_not_sent_late() {
         .await
         .expect(202);
     world.stranger.post("/v1/accounts", new).await.expect(201);
+    // The mail server refuses both for the time being.
+    assert_eq!(world.mails().await.len(), 0);
     world.pass(Span::hours(2));
     let letters = world.mails().await;
     assert_eq!(letters.len(), 1, "a sign-up's code holds longer");

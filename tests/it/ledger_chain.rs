@@ -57,7 +57,7 @@ impl Evidence {
             .expect("no index");
         let mut evidence = Self {
             conn,
-            signer: Secrets::new(SECRET).signer("ledger"),
+            signer: Secrets::new(SECRET, "").signer("ledger"),
             anchors,
             chains: BTreeMap::new(),
             chance: 0x5eed,
@@ -355,7 +355,7 @@ async fn entries_that_changed_places_or_were_put_in_are_named() {
 
 /// Puts a forged entry at a place, with a code made by another key, and moves those behind it.
 fn forge(evidence: &mut Evidence, chain: &[Event], at: usize) -> Event {
-    let key = Secrets::new("somebody else's secret").signer("ledger");
+    let key = Secrets::new("somebody else's secret", "").signer("ledger");
     let chain_id = chain[0].chain.expect("a chain").0;
     let mut forged = chain[0].clone();
     forged.id.0 = Uuid::now_v7();
@@ -408,8 +408,8 @@ fn rewrite(evidence: &mut Evidence, chain: &[Event], from: usize, key: &Signer) 
 #[actix_web::test]
 async fn a_chain_written_anew_is_named_where_that_begins_or_where_it_was_anchored() {
     let mut evidence = Evidence::collect().await;
-    let foreign = Secrets::new("somebody else's secret").signer("ledger");
-    let own = Secrets::new(SECRET).signer("ledger");
+    let foreign = Secrets::new("somebody else's secret", "").signer("ledger");
+    let own = Secrets::new(SECRET, "").signer("ledger");
     for _ in 0..TIMES {
         let chain = evidence.chain(1);
         let from = evidence.below(chain.len());
@@ -623,7 +623,7 @@ fn events_older_than_the_chains_are_counted_and_no_new_ones_taken() {
     let folder = tempfile::tempdir().expect("a folder");
     let database = crate::support::database::empty(folder.path());
     let place = Place::parse(&database.url).expect("a URL");
-    let (is_sqlite, signer) = (place.is_sqlite(), Secrets::new(SECRET).signer("ledger"));
+    let (is_sqlite, signer) = (place.is_sqlite(), Secrets::new(SECRET, "").signer("ledger"));
     migrate::run(&place).expect("up");
     let name = "2026-11-22-000011_ledger_chain";
     let server = if is_sqlite { "sqlite" } else { "postgres" };
@@ -656,7 +656,7 @@ async fn the_server_anchors_at_its_start_and_at_its_end() {
     let environment = program::environment(&database.url, folder.path());
     let file = folder.path().join("anchors");
     let number = || {
-        let signer = Secrets::new(SECRET).signer("ledger");
+        let signer = Secrets::new(SECRET, "").signer("ledger");
         anchor::read(&file, &signer).map_or(0, |anchors| anchors.number)
     };
     let server = program::Server::start(&environment).await;

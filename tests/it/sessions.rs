@@ -1,12 +1,14 @@
-//! Signing in and out: tokens that rotate, rights that end at once, passwords, throttles, forgeries.
+//! Signing in and out: tokens that rotate, rights that end at once, codes that work once.
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use chrono::Duration;
-use jsonwebtoken::{Algorithm, EncodingKey, Header};
+use colonnade::clock::{Clock, SystemClock};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::support::database::server;
+use crate::support::mailbox::letters;
+use crate::support::program::{self, Server};
 use crate::support::world::PASSWORD;
 use crate::support::{Answer, Client, Setup, World};
 
@@ -164,7 +166,7 @@ async fn of_many_refreshes_at_once_one_branch_lives() {
     let first = Device::open(&world, "ada@example.org").await;
     let (_, second) = world.second_instance();
     world.pass(Duration::seconds(1));
-    let racing = (0..16).map(|number| {
+    let racing = (0..32).map(|number| {
         let instance = if number % 2 == 0 {
             &world.stranger
         } else {
@@ -175,7 +177,8 @@ async fn of_many_refreshes_at_once_one_branch_lives() {
             json!({ "refresh_token": first.refresh }),
         )
     });
-    let answers = futures_util::future::join_all(racing).await;
+    let answers = join_all(racing).await;
+    assert!(answers.iter().any(|answer| answer.status == 200));
     let open = world.database.texts(
         "SELECT digest AS t FROM refresh_tokens WHERE spent_at IS NULL AND session_id IN
             (SELECT id FROM sessions WHERE ended_at IS NULL) AND issued_at > (SELECT min(issued_at) FROM refresh_tokens)",
@@ -220,11 +223,27 @@ async fn people_see_and_end_their_own_sessions() {
     let world = World::new().await;
     let ada = world.founder("Ada").await;
     let bob = world.founder("Bob").await;
-    let phone = Device::open(&world, "ada@example.org").await;
+    let ask = world.stranger.ask(Method::POST, "/v1/sessions");
+    let credentials = json!({ "email": "ada@example.org", "password": PASSWORD });
+    let named = format!("Phone/1.0 {}", "x".repeat(300));
+    let answer = ask
+        .header("User-Agent", &named)
+        .json(&credentials)
+        .send()
+        .await;
+    let phone = Device::holding(&world, &answer.expect(201));
     let sessions = ada.get("/v1/sessions").await.expect(200).json();
     let rows = sessions["data"].as_array().expect("sessions");
     let current = |wanted: bool| rows.iter().filter(move |row| row["current"] == wanted);
     assert_eq!((rows.len(), current(true).count()), (2, 1));
+    let device = |row: &Value| row["device"].as_str().map(str::to_owned);
+    assert_eq!(
+        current(true).next().map(device),
+        Some(None),
+        "it gave no name"
+    );
+    let shown = current(false).next().and_then(device);
+    assert_eq!(shown.as_deref(), Some(&named[..200]));
     let of_phone = current(false).next().expect("the phone")["id"]
         .as_str()
         .expect("an id")
@@ -247,6 +266,303 @@ async fn people_see_and_end_their_own_sessions() {
 }
 
 #[actix_web::test]
+async fn a_session_shows_when_it_was_last_used() {
+    let world = World::new().await;
+    world.founder("Ada").await;
+    let device = Device::open(&world, "ada@example.org").await;
+    world.pass(Duration::hours(3));
+    let device = rotated(&world, &device.refresh).await;
+    let sessions = device.client.get("/v1/sessions").await.expect(200).json();
+    let own = sessions["data"]
+        .as_array()
+        .expect("sessions")
+        .iter()
+        .find(|row| row["current"] == true);
+    let own = own.expect("its own");
+    assert_eq!(own["created_at"], "2026-03-02T09:00:00Z");
+    assert_eq!(own["last_used_at"], "2026-03-02T12:00:01Z");
+}
+
+#[actix_web::test]
+async fn people_end_all_their_other_sessions_at_once() {
+    let world = World::new().await;
+    let ada = world.founder("Ada").await;
+    let bob = world.founder("Bob").await;
+    let mut devices = Vec::new();
+    for _ in 0..3 {
+        devices.push(Device::open(&world, "ada@example.org").await);
+    }
+    ada.delete("/v1/sessions").await.expect(204);
+    for device in &devices {
+        device.is_dead(&world).await;
+    }
+    ada.get("/v1/me").await.expect(200);
+    bob.get("/v1/me").await.expect(200);
+    let ended = "SELECT kind AS t FROM events WHERE kind = 'session.ended'";
+    assert_eq!(world.database.texts(ended).len(), 3);
+    ada.delete("/v1/sessions").await.expect(204);
+    world
+        .stranger
+        .delete("/v1/sessions")
+        .await
+        .refused(401, "sign-in-needed");
+}
+
+#[actix_web::test]
+async fn a_code_used_many_times_at_once_works_once() {
+    let world = World::new().await;
+    world.founder("Ada").await;
+    let (_, second) = world.second_instance();
+    let new = json!({ "email": "eve@example.org", "password": PASSWORD, "name": "Eve", "language": "en" });
+    world.stranger.post("/v1/accounts", new).await.expect(201);
+    let forgotten = json!({ "email": "ada@example.org" });
+    let forgot = "/v1/accounts/password-reset";
+    world.stranger.post(forgot, forgotten).await.expect(202);
+    let letters = world.mails().await;
+    let code = |to: &str| {
+        letters
+            .iter()
+            .rfind(|one| one.to == to)
+            .expect("a mail")
+            .code()
+    };
+    for (path, body) in [
+        (
+            "/v1/accounts/verify",
+            json!({ "token": code("eve@example.org") }),
+        ),
+        (
+            "/v1/accounts/password",
+            json!({ "token": code("ada@example.org"), "password": "something newer 1" }),
+        ),
+    ] {
+        // From networks of their own, so that no limit hides what the code itself allows.
+        let racing = (0..64).map(|turn| {
+            let instance = [&world.stranger, &second][turn % 2];
+            let client = instance.at(&format!("198.51.100.{turn}"));
+            let body = body.clone();
+            async move { client.post(path, body).await }
+        });
+        let answers = join_all(racing).await;
+        let successes = answers.iter().filter(|answer| answer.status == 200).count();
+        assert_eq!(successes, 1, "{path}");
+        for answer in answers.into_iter().filter(|answer| answer.status != 200) {
+            answer.refused(422, "code-not-valid");
+        }
+    }
+}
+
+/// Two programs over one database, where the database allows it; else one that plays both.
+struct Programs {
+    here: Client,
+    there: Client,
+    _servers: Vec<Server>,
+}
+
+impl Programs {
+    async fn start(environment: &program::Environment) -> Self {
+        let mut servers = vec![Server::start(environment).await];
+        if server().is_some() {
+            servers.push(Server::start(environment).await);
+        }
+        let client = |server: Option<&Server>| Client::stranger(&server.expect("a server").base);
+        Self {
+            here: client(servers.first()),
+            there: client(servers.last()),
+            _servers: servers,
+        }
+    }
+
+    /// Signs in here: the token, as a client here and as one there.
+    async fn enter(&self, email: &str, password: &str) -> (Client, Client) {
+        let body = json!({ "email": email, "password": password });
+        let answer = self.here.post("/v1/sessions", body).await.expect(201);
+        let token = answer.text_at("/access_token");
+        let (here, there) = (
+            self.here.with_token(&token, ""),
+            self.there.with_token(&token, ""),
+        );
+        there.get("/v1/me").await.expect(200);
+        (here, there)
+    }
+}
+
+/// Waits until the mail with a code for a new password has come, and gives the code.
+async fn reset_code(folder: &std::path::Path) -> String {
+    for _ in 0..100 {
+        let come = letters(folder, "eml");
+        if let Some(letter) = come.iter().find(|letter| letter.text.contains("#reset=")) {
+            return letter.code();
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+    }
+    panic!("no mail");
+}
+
+#[actix_web::test]
+async fn what_ends_has_ended_on_every_instance_at_the_next_request() {
+    let world = World::new().await;
+    world.clock.set(SystemClock.now());
+    world.founder("Ada").await;
+    world.admin().await;
+    let carl = world.coordinator("Carl", "BE1").await;
+    let (folder, database) = world.leave().await;
+    let environment = program::environment(&database.url, folder.path());
+    let programs = Programs::start(&environment).await;
+    let (ada, gone) = ("ada@example.org", "token-not-accepted");
+
+    let (here, there) = programs.enter(ada, PASSWORD).await;
+    here.delete("/v1/sessions/current").await.expect(204);
+    there.get("/v1/me").await.refused(401, gone);
+
+    let (here, _) = programs.enter(ada, PASSWORD).await;
+    let (_, other) = programs.enter(ada, PASSWORD).await;
+    here.delete("/v1/sessions").await.expect(204);
+    other.get("/v1/me").await.refused(401, gone);
+
+    let (_, other) = programs.enter(ada, PASSWORD).await;
+    let body = json!({ "current_password": PASSWORD, "new_password": "something newer 1" });
+    here.put("/v1/me/password", body).await.expect(204);
+    other.get("/v1/me").await.refused(401, gone);
+    here.get("/v1/me").await.expect(200);
+
+    let (_, other) = programs.enter(ada, "something newer 1").await;
+    let path = "/v1/accounts/password-reset";
+    programs
+        .here
+        .post(path, json!({ "email": ada }))
+        .await
+        .expect(202);
+    let code = reset_code(&folder.path().join("mail")).await;
+    let body = json!({ "token": code, "password": "something newer 2" });
+    programs
+        .here
+        .post("/v1/accounts/password", body)
+        .await
+        .expect(200);
+    other.get("/v1/me").await.refused(401, gone);
+
+    let (admin, _) = programs.enter("admin@example.org", PASSWORD).await;
+    let (_, coordinator) = programs.enter("carl@example.org", PASSWORD).await;
+    coordinator.get("/v1/accounts").await.expect(200);
+    let me = coordinator.get("/v1/me").await.expect(200);
+    let path = format!(
+        "/v1/accounts/{}/grants/{}",
+        carl.id,
+        me.text_at("/grants/0/id")
+    );
+    admin.delete(&path).await.expect(204);
+    coordinator
+        .get("/v1/accounts")
+        .await
+        .refused(403, "not-allowed");
+    let body = json!({ "role": "coordinator", "scope": { "kind": "region", "region": "BE1" } });
+    let path = format!("/v1/accounts/{}/grants", carl.id);
+    admin.post(&path, body).await.expect(201);
+    coordinator.get("/v1/accounts").await.expect(200);
+
+    database
+        .execute("UPDATE accounts SET disabled_at = created_at WHERE email = 'carl@example.org'");
+    coordinator.get("/v1/me").await.refused(401, gone);
+}
+
+/// Everything that is kept, as text.
+fn dump(world: &World) -> String {
+    let names = if server().is_some() {
+        "SELECT tablename::text AS t FROM pg_tables WHERE schemaname = 'public'"
+    } else {
+        let path = world.database.url.trim_start_matches("sqlite:");
+        let bytes = [path.to_owned(), format!("{path}-wal")]
+            .map(|file| std::fs::read(file).unwrap_or_default());
+        return bytes
+            .iter()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+            .collect();
+    };
+    let tables = world.database.texts(names);
+    let rows = |name: &String| {
+        world
+            .database
+            .texts(&format!("SELECT x::text AS t FROM \"{name}\" x"))
+    };
+    tables.iter().flat_map(rows).collect()
+}
+
+#[actix_web::test]
+async fn the_database_holds_nothing_that_opens_a_door() {
+    let world = World::new().await;
+    let admin = world.admin().await;
+    world.founder("Ada").await;
+    let ask = world
+        .stranger
+        .ask(Method::POST, "/v1/sessions")
+        .header("Idempotency-Key", "key-1");
+    let credentials = json!({ "email": "ada@example.org", "password": PASSWORD });
+    let answer = ask.json(&credentials).send().await.expect(201);
+    let device = Device::holding(&world, &answer);
+    let next = rotated(&world, &device.refresh).await;
+    let body = json!({ "name": "Key", "role": "partner", "scope": { "kind": "network" }, "actions": ["read:dashboards"], "expires_in_days": 1 });
+    let key = admin
+        .post("/v1/api-keys", body)
+        .await
+        .expect(201)
+        .text_at("/key");
+    let reset = json!({ "email": "ada@example.org" });
+    world
+        .stranger
+        .post("/v1/accounts/password-reset", reset)
+        .await
+        .expect(202);
+    let new = json!({ "email": "eve@example.org", "password": PASSWORD, "name": "Eve", "language": "en" });
+    world.stranger.post("/v1/accounts", new).await.expect(201);
+    let codes: Vec<String> = world
+        .mails()
+        .await
+        .iter()
+        .map(crate::support::Letter::code)
+        .collect();
+    assert_eq!(codes.len(), 2);
+    let mut secrets = codes.clone();
+    for client in [&device.client, &next.client, &admin] {
+        secrets.push(client.token.clone().expect("a token"));
+    }
+    secrets.extend([
+        device.refresh.clone(),
+        next.refresh.clone(),
+        key,
+        PASSWORD.to_owned(),
+    ]);
+    let dump = dump(&world);
+    assert!(dump.contains("ada@example.org"), "it is a dump");
+    for secret in &secrets {
+        assert!(!dump.contains(secret), "{secret}");
+        // Nor in pieces: the signature of a token, the code without the row's id.
+        let end = &secret[secret.len().saturating_sub(20)..];
+        assert!(!dump.contains(end), "the end of {secret}");
+    }
+    let kept = [
+        "SELECT digest AS t FROM refresh_tokens",
+        "SELECT digest AS t FROM api_keys",
+        "SELECT sealed AS t FROM idempotency_keys WHERE sealed IS NOT NULL",
+    ];
+    for text in kept.iter().flat_map(|query| world.database.texts(query)) {
+        if text.len() <= 200 {
+            refresh(&world, &text)
+                .await
+                .refused(401, "refresh-not-accepted");
+        }
+        for token in [text.clone(), format!("col_{text}")] {
+            let client = world.stranger.with_token(&token, "");
+            client
+                .get("/v1/me")
+                .await
+                .refused(401, "token-not-accepted");
+        }
+    }
+    next.works().await;
+}
+
+#[actix_web::test]
 async fn a_changed_password_ends_the_other_sessions() {
     let world = World::new().await;
     let ada = world.founder("Ada").await;
@@ -257,7 +573,7 @@ async fn a_changed_password_ends_the_other_sessions() {
             json!({ "current_password": current, "new_password": new }),
         )
     };
-    change("not my password", "something new 1")
+    change("not my password", "something newer 1")
         .await
         .refused(422, "wrong-password");
     let short = change(PASSWORD, "too short").await.refused(422, "invalid");
@@ -355,60 +671,6 @@ async fn who_may_not_come_in_hears_what_everybody_hears() {
 }
 
 #[actix_web::test]
-async fn guessing_is_slowed_down_for_one_address_only() {
-    let world = World::new().await;
-    world.founder("Ada").await;
-    world.founder("Bob").await;
-    let (_, second) = world.second_instance();
-    for turn in 0..10 {
-        let instance = if turn % 2 == 0 {
-            &world.stranger
-        } else {
-            &second
-        };
-        let email = if turn % 3 == 0 {
-            "ADA@example.org"
-        } else {
-            "ada@example.org"
-        };
-        let guess = json!({ "email": email, "password": "a guess" });
-        instance
-            .post("/v1/sessions", guess)
-            .await
-            .refused(401, "wrong-credentials");
-    }
-    for password in ["a guess", PASSWORD] {
-        let refused = sign_in(&world, "ada@example.org", password)
-            .await
-            .refused(429, "too-many-failures");
-        let wait: u64 = refused.header("retry-after").parse().expect("seconds");
-        assert!((1..=900).contains(&wait));
-    }
-    sign_in(&world, "bob@example.org", PASSWORD)
-        .await
-        .expect(201);
-    world.pass(Duration::minutes(14));
-    sign_in(&world, "ada@example.org", PASSWORD)
-        .await
-        .refused(429, "too-many-failures");
-    world.pass(Duration::minutes(1));
-    sign_in(&world, "ada@example.org", PASSWORD)
-        .await
-        .expect(201);
-    for _ in 0..9 {
-        sign_in(&world, "ada@example.org", "a guess")
-            .await
-            .refused(401, "wrong-credentials");
-    }
-    sign_in(&world, "ada@example.org", PASSWORD)
-        .await
-        .expect(201);
-    sign_in(&world, "ada@example.org", "a guess")
-        .await
-        .refused(401, "wrong-credentials");
-}
-
-#[actix_web::test]
 async fn strangers_can_not_flood_a_mailbox() {
     let world = World::new().await;
     world.founder("Ada").await;
@@ -418,7 +680,7 @@ async fn strangers_can_not_flood_a_mailbox() {
     };
     let mut texts = Vec::new();
     for email in ["new@example.org", "ada@example.org"] {
-        for _ in 0..6 {
+        for _ in 0..5 {
             texts.push(sign_up(email).await.expect(201).text);
         }
     }
@@ -474,154 +736,6 @@ async fn a_stranger_can_not_set_the_password_that_the_owner_confirms() {
         .refused(401, "wrong-credentials");
 }
 
-/// What a token of ours says, to bend.
-fn claims(token: &str) -> Value {
-    let middle = token.split('.').nth(1).expect("claims");
-    let bytes = URL_SAFE_NO_PAD.decode(middle).expect("base64");
-    serde_json::from_slice(&bytes).expect("JSON")
-}
-
-fn signed(key: &[u8], algorithm: Algorithm, kind: Option<&str>, claims: &Value) -> String {
-    let mut header = Header::new(algorithm);
-    header.typ = kind.map(str::to_owned);
-    jsonwebtoken::encode(&header, claims, &EncodingKey::from_secret(key)).expect("a token")
-}
-
-/// Claims that are not ours, each in one way.
-fn bent(claims: &Value) -> Vec<Value> {
-    let mut all = Vec::new();
-    for (name, value) in [
-        ("aud", json!("elsewhere")),
-        ("aud", json!(["colonnade-api", "x"])),
-        ("iss", json!("elsewhere")),
-        ("exp", json!("never")),
-        ("exp", json!(1e300)),
-        ("exp", Value::Null),
-        ("sub", json!("admin")),
-        ("sid", json!(uuid::Uuid::now_v7())),
-        ("sub", json!(uuid::Uuid::now_v7())),
-        ("iat", json!(99_999_999_999_i64)),
-        ("role", json!("admin")),
-    ] {
-        let mut one = claims.clone();
-        one[name] = value;
-        all.push(one);
-    }
-    for name in ["exp", "sub", "iss", "aud", "jti", "sid"] {
-        let mut one = claims.clone();
-        one.as_object_mut().expect("claims").remove(name);
-        all.push(one);
-    }
-    all
-}
-
-#[actix_web::test]
-async fn forged_tokens_are_not_accepted() {
-    let world = World::new().await;
-    let ada = world.founder("Ada").await;
-    let token = ada.token.clone().expect("a token");
-    let parts: Vec<&str> = token.split('.').collect();
-    let (claims, key) = (claims(&token), world.app.secrets.key("access-token"));
-    let plain = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    let resigned = signed(&key, Algorithm::HS256, Some("at+jwt"), &claims);
-    world
-        .stranger
-        .with_token(&resigned, "")
-        .get("/v1/me")
-        .await
-        .expect(200);
-    let mut forged = vec![
-        String::new(),
-        "x".into(),
-        "..".into(),
-        "a.b.c".into(),
-        "x".repeat(5000),
-        format!("{token}."),
-        format!("{token}A"),
-        format!("{}.{}.", parts[0], parts[1]),
-        format!("{}.{}", parts[0], parts[1]),
-        format!(
-            "{}.{}.{}",
-            plain(r#"{"alg":"none","typ":"at+jwt"}"#),
-            parts[1],
-            ""
-        ),
-        format!(
-            "{}.{}.{}",
-            plain(r#"{"alg":"NONE","typ":"at+jwt"}"#),
-            parts[1],
-            parts[2]
-        ),
-        format!(
-            "{}.{}.{}",
-            parts[0],
-            plain(&claims.to_string().replace("colonnade", "Colonnade")),
-            parts[2]
-        ),
-        signed(
-            b"another secret, another secret, another",
-            Algorithm::HS256,
-            Some("at+jwt"),
-            &claims,
-        ),
-        signed(
-            b"a secret for tests, a secret for tests",
-            Algorithm::HS256,
-            Some("at+jwt"),
-            &claims,
-        ),
-        signed(b"", Algorithm::HS256, Some("at+jwt"), &claims),
-        signed(&key, Algorithm::HS512, Some("at+jwt"), &claims),
-        signed(&key, Algorithm::HS256, Some("JWT"), &claims),
-        signed(&key, Algorithm::HS256, None, &claims),
-        format!("col_{}", "a".repeat(43)),
-        "col_".into(),
-        format!("col_{token}"),
-    ];
-    forged.extend(
-        bent(&claims)
-            .iter()
-            .map(|one| signed(&key, Algorithm::HS256, Some("at+jwt"), one)),
-    );
-    for token in forged {
-        let refused = world.stranger.with_token(&token, "").get("/v1/me").await;
-        let refused = refused.refused(401, "token-not-accepted");
-        assert!(
-            refused.header("www-authenticate").starts_with("Bearer "),
-            "{token}"
-        );
-    }
-    let mut old = claims.clone();
-    old["exp"] = json!(1);
-    let old = signed(&key, Algorithm::HS256, Some("at+jwt"), &old);
-    world
-        .stranger
-        .with_token(&old, "")
-        .get("/v1/me")
-        .await
-        .refused(401, "token-expired");
-    for value in ["Basic YTpi", "Bearer", "Token x", &token, ""] {
-        let ask = world
-            .stranger
-            .ask(Method::GET, "/v1/me")
-            .header("Authorization", value);
-        let refused = ask.send().await.refused(401, "token-not-accepted");
-        assert!(
-            refused.header("www-authenticate").starts_with("Bearer "),
-            "{value}"
-        );
-    }
-    let none = world
-        .stranger
-        .get("/v1/me")
-        .await
-        .refused(401, "sign-in-needed");
-    assert_eq!(
-        none.header("www-authenticate"),
-        "Bearer realm=\"colonnade\""
-    );
-}
-
 #[actix_web::test]
 async fn a_replaced_token_is_worth_nothing_at_once() {
     let world = World::new().await;
@@ -665,19 +779,19 @@ async fn a_forgotten_password_is_replaced_by_a_code_that_works_once() {
         .post("/v1/accounts/verify", json!({ "token": code }));
     verify.await.refused(422, "code-not-valid");
     reset(&code, "short").await.refused(422, "invalid");
-    reset(&format!("{code}A"), "something new 1")
+    reset(&format!("{code}A"), "something newer 1")
         .await
         .refused(422, "code-not-valid");
     device.works().await;
-    reset(&code, "something new 1").await.expect(200);
+    reset(&code, "something newer 1").await.expect(200);
     device.is_dead(&world).await;
-    reset(&code, "something new 2")
+    reset(&code, "something newer 2")
         .await
         .refused(422, "code-not-valid");
     sign_in(&world, "ada@example.org", PASSWORD)
         .await
         .refused(401, "wrong-credentials");
-    sign_in(&world, "ada@example.org", "something new 1")
+    sign_in(&world, "ada@example.org", "something newer 1")
         .await
         .expect(201);
     world.pass(Duration::hours(1));
@@ -685,7 +799,7 @@ async fn a_forgotten_password_is_replaced_by_a_code_that_works_once() {
     forgot("ada@example.org").await.expect(202);
     let late = world.mails().await[before].code();
     world.pass(Duration::hours(2));
-    reset(&late, "something new 3")
+    reset(&late, "something newer 3")
         .await
         .refused(422, "code-not-valid");
 }

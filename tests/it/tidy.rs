@@ -11,7 +11,7 @@ fn slices() -> Vec<String> {
 }
 
 /// What knows no slice.
-const MECHANISM: &[&str] = &["http", "db", "jobs", "mail", "events", "auth"];
+const MECHANISM: &[&str] = &["http", "db", "jobs", "mail", "events", "auth", "throttle"];
 /// What may name every slice: the program's own table of contents, and what plays the whole of it.
 const ABOVE: &[&str] = &[
     "app.rs", "main.rs", "lib.rs", "admin.rs", "serve.rs", "demo",

@@ -10,6 +10,8 @@ pub struct Client {
     pub token: Option<String>,
     /// The account's id; nil for strangers and keys.
     pub id: String,
+    /// The address that the proxy in front says this client has.
+    address: Option<String>,
     http: reqwest::Client,
 }
 
@@ -37,6 +39,7 @@ impl Client {
             base: base.to_owned(),
             token: None,
             id: uuid::Uuid::nil().to_string(),
+            address: None,
             http,
         }
     }
@@ -49,10 +52,21 @@ impl Client {
         }
     }
 
+    /// The same client at another address.
+    pub fn at(&self, address: &str) -> Self {
+        Self {
+            address: Some(address.to_owned()),
+            ..self.clone()
+        }
+    }
+
     pub fn ask(&self, method: Method, path: &str) -> Ask {
         let mut request = self.http.request(method, format!("{}{path}", self.base));
         if let Some(token) = &self.token {
             request = request.bearer_auth(token);
+        }
+        if let Some(address) = &self.address {
+            request = request.header("X-Forwarded-For", address);
         }
         Ask { request }
     }
@@ -116,6 +130,12 @@ impl Client {
 
 impl Ask {
     pub fn header(mut self, name: &str, value: &str) -> Self {
+        self.request = self.request.header(name, value);
+        self
+    }
+
+    /// A header that is not visible ASCII.
+    pub fn header_bytes(mut self, name: &str, value: &[u8]) -> Self {
         self.request = self.request.header(name, value);
         self
     }

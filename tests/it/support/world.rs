@@ -350,6 +350,8 @@ fn config(url: &str, folder: &std::path::Path) -> Config {
     config.ledger.anchor_file = folder.join("anchors").display().to_string();
     config.mail.folder = folder.join("mail").display().to_string();
     config.server.workers = 1;
+    // Tests speak for clients at other addresses, as a proxy on this machine would.
+    config.server.trusted_proxies = "127.0.0.1".into();
     config.auth.access_minutes = 1_000_000; // tests pass months; what expiry does has a test of its own
     config.server.body_timeout_seconds = 1;
     config
