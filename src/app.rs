@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use tokio::sync::Notify;
 use uuid::Uuid;
@@ -123,6 +124,8 @@ impl App {
             readers: config.database.readers,
             pg_connections: config.database.pg_connections,
             queue: config.database.queue,
+            wait: Duration::from_millis(config.database.wait_milliseconds),
+            answer: Duration::from_secs(config.database.answer_seconds),
         };
         let mut table = RouteTable::default();
         let _ = actix_web::App::new().configure(|cfg| {

@@ -49,6 +49,9 @@ async fn let_in(req: &ServiceRequest) -> Result<Option<Caller>> {
     let Some(route) = app.routes.find(req.method(), req.path()) else {
         return Ok(None);
     };
+    if app.db.is_behind(is_writing(req.method())) {
+        return Err(Error::busy());
+    }
     if !accepts_an_answer(req) {
         return Err(Error::refused("not-acceptable"));
     }

@@ -3,7 +3,9 @@
 pub mod connection;
 pub mod dialect;
 mod executor;
+mod line;
 pub mod migrate;
+mod post;
 pub mod schema;
 pub mod sql;
 

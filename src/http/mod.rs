@@ -11,6 +11,7 @@ pub mod pages;
 pub mod problem;
 pub mod reply;
 pub mod routes;
+pub mod stream;
 pub mod version;
 
 pub use body::{Query, Valid};
