@@ -36,7 +36,9 @@ pub enum Command {
 
 /// # Errors
 /// When the command can't be done.
-pub async fn run(config: Config, command: Command) -> anyhow::Result<()> {
+pub async fn run(mut config: Config, command: Command) -> anyhow::Result<()> {
+    // Nobody waits at a browser, and a network of another size may take its time.
+    config.database.answer_seconds = 3600;
     let app = Arc::new(App::new(
         config,
         Arc::new(clock::SystemClock),

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use secrecy::ExposeSecret;
 use tokio::sync::Notify;
@@ -134,6 +135,8 @@ impl App {
             readers: config.database.readers,
             pg_connections: config.database.pg_connections,
             queue: config.database.queue,
+            wait: Duration::from_millis(config.database.wait_milliseconds),
+            answer: Duration::from_secs(config.database.answer_seconds),
         };
         let mut table = RouteTable::default();
         let _ = actix_web::App::new().configure(|cfg| {

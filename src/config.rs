@@ -48,8 +48,16 @@ pub struct Server {
     pub workers: usize,
     #[schema(minimum = 1, maximum = 10240)]
     pub body_limit_kib: usize,
+    #[schema(minimum = 1, maximum = 60)]
+    pub head_timeout_seconds: u64,
     #[schema(minimum = 1, maximum = 300)]
     pub body_timeout_seconds: u64,
+    #[schema(minimum = 1, maximum = 300)]
+    pub answer_timeout_seconds: u64,
+    #[schema(minimum = 1, maximum = 300)]
+    pub idle_seconds: u64,
+    #[schema(minimum = 0, maximum = 300)]
+    pub drain_seconds: u64,
     #[schema(minimum = 1, maximum = 300)]
     pub shutdown_seconds: u64,
     pub trusted_proxies: String,
@@ -76,6 +84,10 @@ pub struct Database {
     pub pg_connections: usize,
     #[schema(minimum = 16, maximum = 65536)]
     pub queue: usize,
+    #[schema(minimum = 1, maximum = 5000)]
+    pub wait_milliseconds: u64,
+    #[schema(minimum = 1, maximum = 3600)]
+    pub answer_seconds: u64,
 }
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]

@@ -1,12 +1,18 @@
 //! The server: socket, middleware in order, worker, graceful stop.
 
+use std::future::ready;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
+use actix_http::HttpService;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_web::dev::{
+    AppConfig, Server, ServerHandle, ServiceFactory, ServiceRequest, ServiceResponse,
+};
 use actix_web::middleware::from_fn;
-use actix_web::{HttpServer, web};
+use actix_web::rt::net::TcpStream;
+use actix_web::web;
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
 
@@ -15,6 +21,7 @@ use crate::auth::guard::guard;
 use crate::config::Config;
 use crate::db::migrate;
 use crate::events::anchor::Notes;
+use crate::http::stream::Stream;
 use crate::http::{Routes, middleware, pages};
 use crate::{accounts, clock, jobs, sessions, telemetry, throttle};
 
@@ -88,39 +95,73 @@ pub fn start(
     listener: TcpListener,
     metrics: Option<PrometheusHandle>,
 ) -> anyhow::Result<Server> {
-    let settings = &app.config.server;
-    let (workers, shutdown) = (settings.workers, settings.shutdown_seconds);
+    let settings = app.config.server.clone();
+    let seconds = Duration::from_secs;
     let app = web::Data::from(app);
     let metrics = web::Data::new(metrics);
-    let server = HttpServer::new(move || {
-        actix_web::App::new()
-            .app_data(app.clone())
-            .app_data(metrics.clone())
-            .app_data(
-                web::PathConfig::default()
-                    .error_handler(|_, _| crate::error::Error::not_found().into()),
-            )
-            .wrap(from_fn(guard))
-            .wrap(from_fn(middleware::surround))
-            .configure(|cfg| declare(&mut Routes::new(cfg)))
-            .configure(pages::register)
-            .default_service(web::to(middleware::nothing_here))
-    })
-    .workers(workers)
-    .client_request_timeout(Duration::from_secs(10))
-    .client_disconnect_timeout(Duration::from_secs(2))
-    .keep_alive(Duration::from_mins(1))
-    .shutdown_timeout(shutdown)
-    .disable_signals()
-    .listen(listener)?
-    .run();
-    Ok(server)
+    let builder = Server::build()
+        .workers(settings.workers)
+        .shutdown_timeout(settings.shutdown_seconds)
+        .disable_signals();
+    let stopping = builder.graceful_shutdown_signal();
+    let patience = seconds(settings.answer_timeout_seconds);
+    // `HttpServer` does the same, but leaves no place for a connection of our own.
+    let connections = move || {
+        let stopping = stopping.clone();
+        let http = HttpService::build()
+            .client_request_timeout(seconds(settings.head_timeout_seconds))
+            .client_disconnect_timeout(seconds(2))
+            .keep_alive(seconds(settings.idle_seconds))
+            .graceful_shutdown_signal(move || {
+                let signal = stopping.clone();
+                async move { signal.notified().await }
+            })
+            .h1(map_config(site(app.clone(), metrics.clone()), |()| {
+                AppConfig::default()
+            }));
+        fn_service(move |io: TcpStream| {
+            let peer = io.peer_addr().ok();
+            ready(Ok((Stream::new(io, patience), peer)))
+        })
+        .and_then(http)
+    };
+    Ok(builder.listen("http", listener, connections)?.run())
+}
+
+/// Everything that is served, and the middleware around it.
+fn site(
+    app: web::Data<App>,
+    metrics: web::Data<Option<PrometheusHandle>>,
+) -> actix_web::App<
+    impl ServiceFactory<
+        ServiceRequest,
+        Config = (),
+        Response = ServiceResponse,
+        Error = actix_web::Error,
+        InitError = (),
+    >,
+> {
+    actix_web::App::new()
+        .app_data(app)
+        .app_data(metrics)
+        .app_data(
+            web::PathConfig::default()
+                .error_handler(|_, _| crate::error::Error::not_found().into()),
+        )
+        .wrap(from_fn(guard))
+        .wrap(from_fn(middleware::surround))
+        .configure(|cfg| declare(&mut Routes::new(cfg)))
+        .configure(pages::register)
+        .default_service(web::to(middleware::nothing_here))
 }
 
 async fn stop_on_signal(app: Arc<App>, server: ServerHandle) {
     wait_for_signal().await;
-    tracing::info!("stopping: no new requests, finishing those in hand");
     app.stop();
+    tracing::info!("stopping: not ready any more");
+    // Whoever sends requests here learns from /health/ready that they should go elsewhere, before they are refused.
+    tokio::time::sleep(Duration::from_secs(app.config.server.drain_seconds)).await;
+    tracing::info!("no new requests, finishing those in hand");
     server.stop(true).await;
 }
 

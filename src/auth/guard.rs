@@ -70,6 +70,9 @@ async fn let_in(req: &ServiceRequest) -> Result<()> {
         return Ok(());
     };
     req.extensions_mut().insert(pattern);
+    if app.db.is_behind(is_writing(req.method())) {
+        return Err(Error::busy());
+    }
     if !accepts_an_answer(req) {
         return Err(Error::refused("not-acceptable"));
     }

@@ -60,7 +60,7 @@ impl Place {
             Self::Pg(url) => {
                 let mut conn = PgConnection::establish(url)?;
                 conn.batch_execute(
-                    "SET TIME ZONE 'UTC'; SET statement_timeout = '30s'; SET lock_timeout = '10s'; \
+                    "SET TIME ZONE 'UTC'; SET statement_timeout = '10s'; SET lock_timeout = '5s'; \
                      SET idle_in_transaction_session_timeout = '60s'",
                 )
                 .map_err(ConnectionError::CouldntSetupConfiguration)?;

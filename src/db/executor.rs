@@ -1,9 +1,9 @@
 //! Who runs database work: own threads with one connection each, fed by a bounded queue.
 //!
 //! SQLite has readers and exactly one writer, which commits all the work that waits as one group: each job in
-//! its own savepoint, answered only after the commit is durable. PostgreSQL has one thread per connection.
+//! its own savepoint, answered only after the commit is durable. PostgreSQL has one thread per connection, and
+//! another in its place when one hangs (see `post`).
 
-use std::cell::RefCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -15,6 +15,9 @@ use tokio::sync::oneshot;
 
 use super::connection::{AnyConnection as Conn, Place, Purpose};
 use super::dialect;
+use super::here;
+use super::line::Line;
+use super::post::{self, Post};
 use crate::error::{Error, Refused, Result};
 
 /// How many jobs one commit may carry.
@@ -30,6 +33,10 @@ pub struct Sizes {
     pub readers: usize,
     pub pg_connections: usize,
     pub queue: usize,
+    /// When work has waited so long, further work is not let in.
+    pub wait: Duration,
+    /// How long whoever asked waits for an answer.
+    pub answer: Duration,
 }
 
 /// The handle everybody shares. The threads end when the last handle is dropped.
@@ -40,11 +47,10 @@ pub struct Db {
     writes: Sender<WriteJob>,
     busy: Arc<AtomicUsize>,
     epoch: Arc<AtomicU64>,
-}
-
-thread_local! {
-    /// This thread's own connection to a SQLite file.
-    static HERE: RefCell<Option<Here>> = const { RefCell::new(None) };
+    waits: Arc<Waits>,
+    sizes: Sizes,
+    /// Whoever listens to it learns that nobody needs the threads any more.
+    _life: Sender<()>,
 }
 
 /// What the data is like at a moment: two equal stamps of one `Db` stand for the same data.
@@ -56,10 +62,27 @@ pub enum Stamp {
     Snapshot(String),
 }
 
-struct Here {
-    line: Line,
-    /// SQLite's `data_version` as this connection saw it last.
-    version: Option<i64>,
+/// How long the work that was taken last had waited, in milliseconds.
+#[derive(Default)]
+struct Waits {
+    reads: AtomicU64,
+    writes: AtomicU64,
+}
+
+/// One piece of work that somebody waits for, counted until it is answered or they have gone.
+struct Counted<'a>(&'a AtomicUsize);
+
+impl<'a> Counted<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::Relaxed);
+        Self(count)
+    }
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 struct Queued<J> {
@@ -183,40 +206,39 @@ impl Db {
     pub fn start(place: Place, sizes: Sizes) -> Self {
         let (reads, read_jobs) = bounded(sizes.queue);
         let (writes, write_jobs) = bounded(sizes.queue);
-        let place = Arc::new(place);
-        let busy = Arc::new(AtomicUsize::new(0));
-        let epoch = Arc::new(AtomicU64::new(0));
-        let spawn = |name: &str, run: Box<dyn FnOnce() + Send>| {
-            let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
-            if let Err(error) = started {
-                tracing::error!(%error, "a database thread could not be started");
-            }
+        let (life, end) = bounded(0);
+        let waits = Arc::new(Waits::default());
+        let threads = Threads {
+            place: Arc::new(place),
+            reads: read_jobs,
+            writes: write_jobs,
+            waits: waits.clone(),
         };
+        let place = threads.place.clone();
         if place.is_sqlite() {
-            let home = place.clone();
-            spawn(
-                "db-writer",
-                Box::new(move || write_in_groups(home, &write_jobs)),
-            );
+            let own = threads.clone();
+            spawn("db-writer", move || write_in_groups(&own));
             for _ in 0..sizes.readers.max(1) {
-                let (home, jobs) = (place.clone(), read_jobs.clone());
-                spawn("db-reader", Box::new(move || read_only(home, &jobs)));
+                let own = threads.clone();
+                spawn("db-reader", move || read_only(&own));
             }
         } else {
-            for _ in 0..sizes.pg_connections.max(2) {
-                let (home, reads, writes) = (place.clone(), read_jobs.clone(), write_jobs.clone());
-                spawn(
-                    "db-pg",
-                    Box::new(move || read_and_write(home, &reads, &writes)),
-                );
-            }
+            let start = move |post: Arc<Post>| {
+                let own = threads.clone();
+                spawn("db-pg", move || read_and_write(&own, &post));
+            };
+            let posts = sizes.pg_connections.max(2);
+            spawn("db-watch", move || post::watch(&end, posts, start));
         }
         Self {
             place,
             reads,
             writes,
-            busy,
-            epoch,
+            busy: Arc::new(AtomicUsize::new(0)),
+            epoch: Arc::new(AtomicU64::new(0)),
+            waits,
+            sizes,
+            _life: life,
         }
     }
 
@@ -224,29 +246,29 @@ impl Db {
     /// it was asked for. PostgreSQL has nothing that cheap.
     #[must_use]
     pub fn epoch(&self) -> Option<u64> {
-        if !self.place.is_sqlite() {
-            return None;
+        let changed = self
+            .place
+            .is_sqlite()
+            .then(|| here::has_changed(&self.place))??;
+        if changed {
+            self.epoch.fetch_add(1, Ordering::AcqRel);
         }
-        HERE.with_borrow_mut(|here| {
-            let here = here_of(&self.place, here);
-            if here.line.conn.is_none() {
-                here.version = None;
-            }
-            let Conn::Sqlite(conn) = here.line.open().ok()? else {
-                return None;
-            };
-            let version = dialect::data_version(conn).ok();
-            if version.is_none() || version != here.version {
-                here.version = version;
-                self.epoch.fetch_add(1, Ordering::AcqRel);
-            }
-            Some(self.epoch.load(Ordering::Acquire))
-        })
+        Some(self.epoch.load(Ordering::Acquire))
     }
 
     #[must_use]
     pub fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// Whether work waits too long already for more of it to be let in.
+    #[must_use]
+    pub fn is_behind(&self, writing: bool) -> bool {
+        let limit = u64::try_from(self.sizes.wait.as_millis()).unwrap_or(u64::MAX);
+        let late =
+            |waited: &AtomicU64, empty: bool| !empty && waited.load(Ordering::Relaxed) > limit;
+        late(&self.waits.reads, self.reads.is_empty())
+            || writing && late(&self.waits.writes, self.writes.is_empty())
     }
 
     /// How many jobs wait or run, for the metrics page.
@@ -260,13 +282,14 @@ impl Db {
     /// # Errors
     /// That the database is busy or gone.
     pub async fn stamp(&self) -> Result<Stamp> {
-        match self.epoch() {
-            Some(epoch) => Ok(Stamp::Epoch(epoch)),
-            None => {
-                self.read(|conn| Ok(Stamp::Snapshot(dialect::visible_transactions(conn)?)))
-                    .await
-            }
+        if self.place.is_sqlite() {
+            return self
+                .epoch()
+                .map(Stamp::Epoch)
+                .ok_or_else(Error::unavailable);
         }
+        self.read(|conn| Ok(Stamp::Snapshot(dialect::visible_transactions(conn)?)))
+            .await
     }
 
     /// Runs work that only reads.
@@ -302,7 +325,7 @@ impl Db {
         F: FnOnce(&mut Conn) -> Result<T> + Send + 'static,
     {
         if self.place.is_sqlite() {
-            HERE.with_borrow_mut(|here| look_up_here(here_of(&self.place, here), work))
+            here::look_up(&self.place, work)
         } else {
             self.read(work).await
         }
@@ -359,105 +382,51 @@ impl Db {
             Err(TrySendError::Full(_)) => return Err(Error::busy()),
             Err(TrySendError::Disconnected(_)) => return Err(Error::unavailable()),
         }
-        self.busy.fetch_add(1, Ordering::Relaxed);
-        let result = answer.await;
-        self.busy.fetch_sub(1, Ordering::Relaxed);
-        result.unwrap_or_else(|_| Err(Error::Broken(anyhow::anyhow!("database work was dropped"))))
+        let _counted = Counted::new(&self.busy);
+        match tokio::time::timeout(self.sizes.answer, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => Err(Error::Broken(anyhow::anyhow!("database work was dropped"))),
+            Err(_) => {
+                tracing::warn!("the database has not answered in time");
+                Err(Error::unavailable())
+            }
+        }
     }
 }
 
-/// This thread's connection to a place; the one to another place, as tests have it, is let go.
-fn here_of<'a>(place: &Arc<Place>, here: &'a mut Option<Here>) -> &'a mut Here {
-    let mine = here
-        .take()
-        .filter(|here| Arc::ptr_eq(&here.line.place, place));
-    here.insert(mine.unwrap_or_else(|| Here {
-        line: Line::new(place.clone(), Purpose::Read),
-        version: None,
-    }))
-}
-
-fn look_up_here<T>(here: &mut Here, work: impl FnOnce(&mut Conn) -> Result<T>) -> Result<T> {
-    let line = &mut here.line;
-    let conn = line.open()?;
-    let result = catch_unwind(AssertUnwindSafe(|| work(conn)))
-        .unwrap_or_else(|_| Err(Error::Broken(anyhow::anyhow!("a read panicked"))));
-    if result.as_ref().is_err_and(Error::is_a_database_failure) {
-        line.check();
-    }
-    result
-}
-
-/// A connection that is opened when it is first needed and again after it broke.
-struct Line {
+/// What a database thread works with.
+#[derive(Clone)]
+struct Threads {
     place: Arc<Place>,
-    purpose: Purpose,
-    conn: Option<Conn>,
-    tried: Option<Instant>,
+    reads: Receiver<ReadJob>,
+    writes: Receiver<WriteJob>,
+    waits: Arc<Waits>,
 }
 
-impl Line {
-    fn new(place: Arc<Place>, purpose: Purpose) -> Self {
-        let mut line = Self {
-            place,
-            purpose,
-            conn: None,
-            tried: None,
-        };
-        let _ = line.open();
-        line
-    }
-
-    fn open(&mut self) -> Result<&mut Conn> {
-        if self.conn.is_none() {
-            // At most one attempt a second, so that a dead server costs those who wait little.
-            if self
-                .tried
-                .is_some_and(|at| at.elapsed() < Duration::from_secs(1))
-            {
-                return Err(Error::unavailable());
-            }
-            self.tried = Some(Instant::now());
-            match self.place.connect(self.purpose) {
-                Ok(conn) => self.conn = Some(conn),
-                Err(error) => {
-                    tracing::warn!(error = %error, "no connection to the database");
-                    return Err(Error::unavailable());
-                }
-            }
-        }
-        self.conn.as_mut().ok_or_else(Error::unavailable)
-    }
-
-    /// Lets go of a connection that no longer answers or whose transaction state can't be trusted.
-    fn check(&mut self) {
-        if self.conn.as_mut().is_some_and(is_broken) {
-            tracing::warn!("a database connection broke and will be opened again");
-            self.hang_up();
-        }
-    }
-
-    fn hang_up(&mut self) {
-        self.conn = None;
-        self.tried = None;
+fn spawn(name: &str, run: impl FnOnce() + Send + 'static) {
+    let started = std::thread::Builder::new().name(name.to_owned()).spawn(run);
+    if let Err(error) = started {
+        tracing::error!(%error, "a database thread could not be started");
     }
 }
 
-fn is_broken(conn: &mut Conn) -> bool {
-    use diesel::connection::{SimpleConnection, TransactionManager};
-    <Conn as Connection>::TransactionManager::is_broken_transaction_manager(conn)
-        || conn.batch_execute("SELECT 1").is_err()
+/// Whether work has waited so long that whoever asked has likely gone; notes how long it was.
+fn is_stale(since: Instant, waited: &AtomicU64) -> bool {
+    let elapsed = since.elapsed();
+    let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
+    waited.store(milliseconds, Ordering::Relaxed);
+    elapsed > PATIENCE
 }
 
-fn read_only(place: Arc<Place>, jobs: &Receiver<ReadJob>) {
-    let mut line = Line::new(place, Purpose::Read);
-    while let Ok(job) = jobs.recv() {
-        read_one(&mut line, job);
+fn read_only(own: &Threads) {
+    let mut line = Line::new(own.place.clone(), Purpose::Read);
+    while let Ok(job) = own.reads.recv() {
+        read_one(&mut line, job, &own.waits);
     }
 }
 
-fn read_one(line: &mut Line, Queued { since, job }: ReadJob) {
-    if since.elapsed() > PATIENCE {
+fn read_one(line: &mut Line, Queued { since, job }: ReadJob, waits: &Waits) {
+    if is_stale(since, &waits.reads) {
         job(Err(Error::busy()));
     } else if job(line.open()) {
         line.check();
@@ -465,11 +434,11 @@ fn read_one(line: &mut Line, Queued { since, job }: ReadJob) {
 }
 
 /// SQLite's writer. A group forms by itself while the commit before it waits for the disk.
-fn write_in_groups(place: Arc<Place>, jobs: &Receiver<WriteJob>) {
-    let mut line = Line::new(place, Purpose::Write);
+fn write_in_groups(own: &Threads) {
+    let mut line = Line::new(own.place.clone(), Purpose::Write);
     let mut group: Vec<Box<dyn Write>> = Vec::with_capacity(GROUP);
-    while let Ok(first) = jobs.recv() {
-        let committed = write_group(&mut line, jobs, first, &mut group);
+    while let Ok(first) = own.writes.recv() {
+        let committed = write_group(&mut line, own, first, &mut group);
         let failure = committed.err();
         if let Some(error) = &failure {
             tracing::error!(error = ?error, jobs = group.len(), "a group of writes was not committed");
@@ -486,14 +455,14 @@ fn write_in_groups(place: Arc<Place>, jobs: &Receiver<WriteJob>) {
 
 fn write_group(
     line: &mut Line,
-    jobs: &Receiver<WriteJob>,
+    own: &Threads,
     first: WriteJob,
     group: &mut Vec<Box<dyn Write>>,
 ) -> Result<()> {
     let mut next = Some(first);
     let opened = line.open().and_then(|conn| Ok(dialect::begin_write(conn)?));
     while let Some(Queued { since, mut job }) = next.take() {
-        if since.elapsed() > PATIENCE {
+        if is_stale(since, &own.waits.writes) {
             job.settle(Err(Error::busy()));
         } else {
             let ran = match (&opened, line.conn.as_mut()) {
@@ -504,7 +473,7 @@ fn write_group(
             ran?;
         }
         if opened.is_ok() && group.len() < GROUP {
-            next = jobs.try_recv().ok();
+            next = own.writes.try_recv().ok();
         }
     }
     opened?;
@@ -512,25 +481,25 @@ fn write_group(
     Ok(dialect::commit(conn)?)
 }
 
-/// A PostgreSQL thread: one connection for reads and writes alike.
-fn read_and_write(place: Arc<Place>, reads: &Receiver<ReadJob>, writes: &Receiver<WriteJob>) {
-    let mut line = Line::new(place, Purpose::Write);
-    loop {
+/// A PostgreSQL thread: one connection for reads and writes alike. It ends when it has lost its post.
+fn read_and_write(own: &Threads, post: &Post) {
+    let mut line = post.during(|| Line::new(own.place.clone(), Purpose::Write));
+    while !post.is_lost() {
         crossbeam_channel::select! {
-            recv(reads) -> job => match job {
-                Ok(job) => read_one(&mut line, job),
+            recv(own.reads) -> job => match job {
+                Ok(job) => post.during(|| read_one(&mut line, job, &own.waits)),
                 Err(_) => return,
             },
-            recv(writes) -> job => match job {
-                Ok(job) => write_one(&mut line, job),
+            recv(own.writes) -> job => match job {
+                Ok(job) => post.during(|| write_one(&mut line, job, &own.waits)),
                 Err(_) => return,
             },
         }
     }
 }
 
-fn write_one(line: &mut Line, Queued { since, mut job }: WriteJob) {
-    if since.elapsed() > PATIENCE {
+fn write_one(line: &mut Line, Queued { since, mut job }: WriteJob, waits: &Waits) {
+    if is_stale(since, &waits.writes) {
         return job.settle(Err(Error::busy()));
     }
     let mut committed = Err(Error::unavailable());

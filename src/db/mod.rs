@@ -3,7 +3,10 @@
 pub mod connection;
 pub mod dialect;
 mod executor;
+mod here;
+mod line;
 pub mod migrate;
+mod post;
 pub mod schema;
 pub mod sql;
 

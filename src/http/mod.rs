@@ -13,6 +13,7 @@ pub mod problem;
 pub mod reply;
 pub mod routes;
 pub mod source;
+pub mod stream;
 pub mod version;
 
 pub use body::{Query, Valid};

@@ -84,6 +84,31 @@ pub(super) fn lease(
     Ok(rows.into_iter().map(task).collect())
 }
 
+/// After the clock was set back: new work that seems to come from the future is due now, and so is what waits
+/// longer than any wait; a lease that ends later than any can is void.
+pub(super) fn bring_forward(
+    conn: &mut Conn,
+    now: Moment,
+    last_try: Moment,
+    last_lease: Moment,
+) -> QueryResult<usize> {
+    let from_the_future = jobs::attempts.eq(0).and(jobs::created_at.gt(now));
+    let due = diesel::update(jobs::table)
+        .filter(jobs::state.eq("waiting"))
+        .filter(jobs::run_at.gt(last_try).or(from_the_future))
+        .filter(jobs::run_at.gt(now))
+        .set(jobs::run_at.eq(now))
+        .execute(conn)?;
+    let free = diesel::update(jobs::table)
+        .filter(jobs::lease_until.gt(last_lease))
+        .set((
+            jobs::lease_until.eq(None::<Moment>),
+            jobs::leased_by.eq(None::<String>),
+        ))
+        .execute(conn)?;
+    Ok(due + free)
+}
+
 /// Work done is work gone.
 pub(super) fn done(conn: &mut Conn, id: JobId) -> QueryResult<()> {
     let done = diesel::delete(jobs::table.find(id));

@@ -19,7 +19,13 @@ pub async fn run(app: Arc<App>) {
     let mut looks = tokio::time::interval(pause);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut told = false;
+    let mut seen = None;
     while !app.is_stopping() {
+        let now = app.clock.now();
+        if seen.is_none_or(|seen| now < seen) {
+            expect_no_future(&app, now).await;
+        }
+        seen = Some(now);
         match round(&app, &worker).await {
             Ok(0) => {
                 tokio::select! {
@@ -49,6 +55,23 @@ async fn tell_of_holds(app: &App, told: bool) -> bool {
         tracing::warn!(kind = hold.kind, since = %hold.held_at, reason = hold.reason, "work is on hold");
     }
     !holds.is_empty()
+}
+
+/// At the start, and when the clock has gone back: nothing waits for a time that was only ever a mistake.
+async fn expect_no_future(app: &Arc<App>, now: Moment) {
+    let settings = &app.config.notifications;
+    let last_try = now.plus(chrono::Duration::seconds(settings.last_retry_seconds));
+    // Clocks of instances differ a little, so twice what a lease can be.
+    let last_lease = now.plus(chrono::Duration::seconds(settings.lease_seconds * 2));
+    let done = app
+        .db
+        .write(move |conn| Ok(queue::bring_forward(conn, now, last_try, last_lease)?))
+        .await;
+    match done {
+        Ok(0) => {}
+        Ok(count) => tracing::warn!(count, "work of a clock that was ahead is due now"),
+        Err(error) => tracing::warn!(error = %error, "the worker could not look for work"),
+    }
 }
 
 /// Works until nothing is due; for tests, the demo and a stop.

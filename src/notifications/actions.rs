@@ -93,7 +93,9 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
     };
     match group {
         Audience::Founders => {
-            let team = accounts::people_of_project(tx.conn, project.0, tx.now)?;
+            // A clock that was set back after the event must not hide the team from it.
+            let now = tx.now.max(event.at);
+            let team = accounts::people_of_project(tx.conn, project.0, now)?;
             Ok(team.into_iter().map(|(account, _)| account).collect())
         }
         Audience::Coaches => assigned(tx, AssignmentRole::Coach),

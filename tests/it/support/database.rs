@@ -2,7 +2,7 @@
 //!
 //! Without `TEST_DATABASE_URL` it is a SQLite file; with it, a database of that PostgreSQL server.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use colonnade::auth::Caller;
@@ -69,6 +69,24 @@ impl Database {
 }
 
 impl Database {
+    /// How large a SQLite file is, in KiB.
+    pub fn size(&self) -> u64 {
+        let path = self.url.trim_start_matches("sqlite:");
+        std::fs::metadata(path).expect("the file").len() / 1024
+    }
+
+    /// A copy of a SQLite file, which no program has open, on another disk.
+    pub fn copy_onto(&self, disk: &Path) -> Self {
+        let path = disk.join("test.db");
+        std::fs::copy(self.url.trim_start_matches("sqlite:"), &path).expect("a copy");
+        let synced = std::fs::File::open(&path).and_then(|file| file.sync_all());
+        synced.expect("the copy on the disk itself");
+        Self {
+            url: format!("sqlite:{}", path.display()),
+            name: None,
+        }
+    }
+
     /// The texts that a query gives as `t`.
     pub fn texts(&self, query: &str) -> Vec<String> {
         super::sql::texts(&self.url, query)
@@ -132,6 +150,7 @@ fn load(url: &str) {
     let mut config = Config::load(None, &[]).expect("defaults");
     config.database.url = url.to_owned();
     config.auth.secret = "a secret for tests, a secret for tests".into();
+    config.database.answer_seconds = 600;
     config.mail.folder = std::env::temp_dir()
         .join("colonnade-template-mail")
         .display()
@@ -155,7 +174,7 @@ fn checkpoint(url: &str) {
     }
 }
 
-/// An empty database that nothing has migrated, for tests of migrations.
+/// An empty database that nothing has migrated.
 pub fn empty(folder: &std::path::Path) -> Database {
     match server() {
         None => {

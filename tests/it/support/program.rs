@@ -31,6 +31,7 @@ pub fn environment(url: &str, folder: &Path) -> Environment {
             folder.join("anchors").display().to_string(),
         ),
         ("COLONNADE__LOG__FILTER", "error".to_owned()),
+        ("COLONNADE__SERVER__DRAIN_SECONDS", "0".to_owned()),
     ]
 }
 
@@ -133,10 +134,31 @@ impl Server {
 
     /// Asks it to stop: SIGTERM.
     pub fn terminate(&self) {
-        let asked = Command::new("kill")
-            .args(["-TERM", &self.process.id().to_string()])
-            .status();
-        assert!(asked.expect("kill").success());
+        self.signal("-TERM");
+    }
+
+    /// Stops the clock for it: SIGSTOP.
+    pub fn freeze(&self) {
+        self.signal("-STOP");
+    }
+
+    fn signal(&self, signal: &str) {
+        let process = self.process.id().to_string();
+        let sent = Command::new("kill").args([signal, &process]).status();
+        assert!(sent.expect("kill").success());
+    }
+
+    /// A figure of the kernel's about it, in KiB, such as `VmRSS` or `VmHWM`.
+    pub fn memory(&self, name: &str) -> u64 {
+        let status = format!("/proc/{}/status", self.process.id());
+        let status = std::fs::read_to_string(status).expect("its status");
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        let figure = line.and_then(|line| line.split_whitespace().next());
+        figure.and_then(|text| text.parse().ok()).expect("a figure")
+    }
+
+    pub fn is_alive(&mut self) -> bool {
+        self.process.try_wait().expect("its state").is_none()
     }
 
     /// Waits for its end and gives its exit code.

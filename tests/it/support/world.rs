@@ -354,6 +354,7 @@ fn config(url: &str, folder: &std::path::Path) -> Config {
     config.server.trusted_proxies = "127.0.0.1".into();
     config.auth.access_minutes = 1_000_000; // tests pass months; what expiry does has a test of its own
     config.server.body_timeout_seconds = 1;
+    config.server.drain_seconds = 0;
     config
 }
 

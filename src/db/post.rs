@@ -1,0 +1,61 @@
+//! The posts of the PostgreSQL threads: a thread that hangs loses its post to a new one.
+//!
+//! Libpq waits for an answer without an end as long as the other side's kernel acknowledges what it is sent: a stopped
+//! server, a proxy that has lost its way. The thread can't be called back; it ends by itself when its call does.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+
+/// Longer than `statement_timeout`: a server that can still answer has said no by then.
+const LONGEST: Duration = Duration::from_secs(12);
+
+/// Since when a thread has been busy with one piece of work.
+#[derive(Default)]
+pub(super) struct Post {
+    since: Mutex<Option<Instant>>,
+    lost: AtomicBool,
+}
+
+impl Post {
+    /// Does a piece of work under the watch.
+    pub(super) fn during<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.note(Some(Instant::now()));
+        let done = work();
+        self.note(None);
+        done
+    }
+
+    pub(super) fn is_lost(&self) -> bool {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    fn note(&self, since: Option<Instant>) {
+        *self.since.lock().unwrap_or_else(PoisonError::into_inner) = since;
+    }
+
+    fn hangs(&self) -> bool {
+        let since = *self.since.lock().unwrap_or_else(PoisonError::into_inner);
+        since.is_some_and(|since| since.elapsed() > LONGEST)
+    }
+}
+
+/// Keeps so many posts filled until the database is no longer needed.
+pub(super) fn watch(end: &Receiver<()>, posts: usize, start: impl Fn(Arc<Post>)) {
+    let fill = || {
+        let post = Arc::new(Post::default());
+        start(post.clone());
+        post
+    };
+    let mut posts: Vec<Arc<Post>> = (0..posts).map(|_| fill()).collect();
+    while end.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
+        for post in posts.iter_mut().filter(|post| post.hangs()) {
+            tracing::warn!("a connection to the database hangs; another one takes its place");
+            post.lost.store(true, Ordering::Relaxed);
+            *post = fill();
+        }
+    }
+}
