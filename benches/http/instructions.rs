@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -213,13 +213,13 @@ impl Counter {
         let told = Command::new("callgrind_control")
             .arg(command)
             .arg(self.party.server.process().to_string())
-            .stdout(Stdio::null())
-            .status()
+            .output()
             .context("starting callgrind_control, which comes with valgrind")?;
-        if told.success() {
+        if told.status.success() {
             Ok(())
         } else {
-            bail!("callgrind_control {command} failed: {told}")
+            let said = String::from_utf8_lossy(&told.stderr);
+            bail!("callgrind_control {command} failed: {}", said.trim())
         }
     }
 }

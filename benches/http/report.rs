@@ -171,12 +171,12 @@ fn print_waiting(one: &Waiting) {
 
 fn print_targets(rows: &[Row]) {
     println!(
-        "\n{:<42}{:<12}{:<30}{:>10}{:>12}",
+        "\n{:<44}{:<12}{:<28}{:>10}{:>12}",
         "against the target", "database", "figure", "target", "measured"
     );
     for row in rows {
         println!(
-            "{:<42}{:<12}{:<30}{:>10}{:>12}  {}",
+            "{:<44}{:<12}{:<28}{:>10}{:>12}  {}",
             row.what,
             row.database,
             row.measure,

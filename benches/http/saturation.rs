@@ -15,9 +15,9 @@ use crate::figures::micros;
 use crate::operations::{Operation, Share, Stock};
 use crate::rounds::{Measured, Party, work};
 
-const READERS: u64 = 4;
-/// Each reader asks this often.
-const PACE: Duration = Duration::from_millis(10);
+const READERS: u32 = 16;
+/// Each reader asks this often, and they take turns: 160 reads a second.
+const PACE: Duration = Duration::from_millis(100);
 /// The writers are at work before the first read is measured.
 const HEAD_START: Duration = Duration::from_millis(300);
 
@@ -120,11 +120,12 @@ async fn read(party: &Party, until: Instant) -> anyhow::Result<Vec<u32>> {
     let mut reading = JoinSet::new();
     for reader in 0..READERS {
         let share = Share {
-            connection: reader,
-            connections: READERS,
+            connection: u64::from(reader),
+            connections: u64::from(READERS),
             sent: 0,
         };
-        reading.spawn(read_steadily(party.connect().await?, share, until));
+        let begin = Instant::now() + PACE / READERS * reader;
+        reading.spawn(read_steadily(party.connect().await?, share, begin, until));
     }
     let mut all = Vec::new();
     for seen in reading.join_all().await {
@@ -137,10 +138,11 @@ async fn read(party: &Party, until: Instant) -> anyhow::Result<Vec<u32>> {
 async fn read_steadily(
     mut connection: Connection,
     mut share: Share,
+    begin: Instant,
     until: Instant,
 ) -> anyhow::Result<Vec<u32>> {
     let (mut seen, stock) = (Vec::new(), Stock::default());
-    let mut pace = tokio::time::interval(PACE);
+    let mut pace = tokio::time::interval_at(begin.into(), PACE);
     pace.set_missed_tick_behavior(MissedTickBehavior::Burst);
     while Instant::now() < until {
         // What a late reader has waited for its turn is part of what it waits.

@@ -96,12 +96,24 @@ pub fn of_saturation(waiting: &Waiting) -> Row {
 
 pub fn of_growth(measured: &Measured, projects: u64) -> Row {
     Row {
-        what: format!("{}, among {projects} projects", measured.operation.name()),
+        what: format!(
+            "{}, among {} projects",
+            measured.operation.name(),
+            grouped(projects)
+        ),
         database: SQLITE,
         measure: "CPU against 1 000 projects",
         target: Target::AtMost(1.5),
         measured: measured.ours.cpu_each() / measured.beside.cpu_each(),
         unit: "×",
+    }
+}
+
+/// A number with its thousands set apart.
+fn grouped(number: u64) -> String {
+    match number / 1000 {
+        0 => number.to_string(),
+        thousands => format!("{} {:03}", grouped(thousands), number % 1000),
     }
 }
 

@@ -5,7 +5,7 @@ use actix_web::{HttpResponse, error::Error};
 use colonnade::db::Json;
 use colonnade::db::schema::{applications, events, projects, stays, transitions};
 use diesel::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::super::rows::{Application, Id, Project, Transition, new_id, now};
@@ -40,6 +40,11 @@ struct Wanted {
     limit: i64,
 }
 
+#[derive(Serialize)]
+struct Found {
+    data: Vec<Project>,
+}
+
 /// Either the projects of a cohort in a pillar, or those that have a word.
 async fn list_projects(floor: Data<Floor>, wanted: Query<Wanted>) -> Answer {
     let Query(wanted) = wanted;
@@ -47,7 +52,7 @@ async fn list_projects(floor: Data<Floor>, wanted: Query<Wanted>) -> Answer {
         Some(word) => having(conn, &word, wanted.limit),
         None => of_cohort(conn, wanted.cohort_id, wanted.pillar, wanted.limit),
     });
-    Ok(HttpResponse::Ok().json(json!({ "data": found.await? })))
+    Ok(HttpResponse::Ok().json(Found { data: found.await? }))
 }
 
 fn of_cohort(
