@@ -37,9 +37,11 @@ pub fn kernel() -> String {
     format!("{} {}", std::env::consts::OS, release.trim())
 }
 
-pub fn load() -> String {
+/// How many processes wanted to run in the last minute, on average.
+pub fn load() -> f64 {
     let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    load.split(' ').next().unwrap_or("unknown").to_owned()
+    let first = load.split(' ').next().and_then(|word| word.parse().ok());
+    first.unwrap_or_default()
 }
 
 pub fn compiler() -> String {

@@ -112,7 +112,7 @@ async fn measure(folder: &Path, settings: &Settings) -> anyhow::Result<bool> {
     }
     report.rows.extend(targets::of_footprint(&footprint));
     let good = report.print();
-    if settings.write && !cfg!(debug_assertions) {
+    if good && settings.write && !cfg!(debug_assertions) {
         page::write(&report)?;
     }
     Ok(good)

@@ -30,21 +30,27 @@ fn head(report: &Report) -> anyhow::Result<String> {
         || "PostgreSQL not measured".to_owned(),
         |version| format!("PostgreSQL {version}"),
     );
+    let busy = if report.is_busy() {
+        "\n**Others kept the machine busy during this run: its times say little. The instruction counts hold.**\n"
+    } else {
+        ""
+    };
     Ok(format!(
         "# Performance
 
 Written by `cargo bench --bench http`; do not edit. What the words mean stands below the tables.
 
-* {}, {} rounds of {} s for each server and operation
-* {}, {}, {}
+* {}; rounds for each server and operation: {} of {} s
+* {}, {}, {}; load {} before the run
 * Colonnade {}, {}, release build; SQLite {}, {postgresql}
-",
+{busy}",
         report.began,
         report.settings.rounds,
         report.settings.round.as_secs(),
         machine::processor(),
         machine::memory(),
         machine::kernel(),
+        report.load,
         env!("CARGO_PKG_VERSION"),
         machine::compiler(),
         machine::sqlite()?,

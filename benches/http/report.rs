@@ -7,9 +7,14 @@ use crate::rounds::Measured;
 use crate::saturation::{Both, Seen};
 use crate::targets::{self, Row};
 
+/// A machine with more load than this is busy.
+const QUIET: f64 = 0.7;
+
 /// All figures of a run.
 pub struct Report {
     pub began: String,
+    /// What the machine had to do already when the run began.
+    pub load: f64,
     pub settings: Settings,
     /// None where no server is installed.
     pub postgresql: Option<String>,
@@ -38,6 +43,7 @@ impl Report {
     pub fn new(settings: Settings) -> Self {
         Self {
             began: machine::now(),
+            load: machine::load(),
             settings,
             postgresql: None,
             rows: Vec::new(),
@@ -45,6 +51,11 @@ impl Report {
             waits: Vec::new(),
             memory_after: 0.0,
         }
+    }
+
+    /// Whether others had the machine at work, so that the figures mean little.
+    pub fn is_busy(&self) -> bool {
+        self.load > QUIET
     }
 
     pub fn add(&mut self, measured: Measured, database: &'static str) {
@@ -96,7 +107,7 @@ fn print_head(report: &Report) {
         "{}, {}, load {}",
         report.began,
         machine::processor(),
-        machine::load()
+        report.load
     );
     let build = if cfg!(debug_assertions) {
         "DEBUG BUILD: the figures mean nothing"
@@ -105,10 +116,13 @@ fn print_head(report: &Report) {
     };
     println!("{}, {build}", machine::compiler());
     println!(
-        "{} rounds of {} s for each server and operation",
+        "rounds for each server and operation: {} of {} s",
         report.settings.rounds,
         report.settings.round.as_secs()
     );
+    if report.is_busy() {
+        println!("THE MACHINE WAS BUSY before the run began: rely on instruction counts only");
+    }
     println!(
         "\n{:<22}{:<12}{:<11}{:>8}{:>15}{:>9}{:>9}{:>9}{:>9}{:>7}",
         "operation",
@@ -171,12 +185,12 @@ fn print_waiting(one: &Waiting) {
 
 fn print_targets(rows: &[Row]) {
     println!(
-        "\n{:<44}{:<12}{:<28}{:>10}{:>12}",
+        "\n{:<46}{:<12}{:<28}{:>10}{:>12}",
         "against the target", "database", "figure", "target", "measured"
     );
     for row in rows {
         println!(
-            "{:<44}{:<12}{:<28}{:>10}{:>12}  {}",
+            "{:<46}{:<12}{:<28}{:>10}{:>12}  {}",
             row.what,
             row.database,
             row.measure,
