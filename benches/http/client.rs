@@ -8,17 +8,16 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 
 /// A request that takes longer has failed.
-const PATIENCE: Duration = Duration::from_secs(15);
+const PATIENCE: Duration = Duration::from_secs(30);
 const LARGEST_HEAD: usize = 64 * 1024;
 
-/// What is asked of both servers.
+/// What is asked of a server.
 #[derive(Debug, Clone)]
 pub struct Request {
-    pub method: &'static str,
-    pub path: String,
-    pub body: Option<String>,
-    /// Sends `If-Match: *`.
-    pub any_version: bool,
+    method: &'static str,
+    path: String,
+    headers: String,
+    body: String,
 }
 
 impl Request {
@@ -26,55 +25,68 @@ impl Request {
         Self {
             method: "GET",
             path,
-            body: None,
-            any_version: false,
+            headers: String::new(),
+            body: String::new(),
         }
     }
 
     pub fn post(path: String, body: &serde_json::Value) -> Self {
-        Self {
+        let body = body.to_string();
+        let request = Self {
             method: "POST",
-            path,
-            body: Some(body.to_string()),
-            any_version: false,
-        }
+            ..Self::get(path)
+        };
+        let request = request
+            .with("content-type", "application/json")
+            .with("content-length", &body.len().to_string());
+        Self { body, ..request }
+    }
+
+    pub fn with(mut self, header: &str, value: &str) -> Self {
+        self.headers.push_str(&format!("{header}: {value}\r\n"));
+        self
     }
 
     /// The request as it goes over the wire.
     fn write(&self, token: &str) -> Vec<u8> {
-        let mut text = format!(
-            "{} {} HTTP/1.1\r\nhost: 127.0.0.1\r\n",
-            self.method, self.path
-        );
-        if !token.is_empty() {
-            text.push_str("authorization: Bearer ");
-            text.push_str(token);
-            text.push_str("\r\n");
-        }
-        if self.any_version {
-            text.push_str("if-match: *\r\n");
-        }
-        if let Some(body) = &self.body {
-            text.push_str(&format!(
-                "content-type: application/json\r\ncontent-length: {}\r\n",
-                body.len()
-            ));
-        }
-        text.push_str("\r\n");
-        text.push_str(self.body.as_deref().unwrap_or_default());
-        text.into_bytes()
+        let Self {
+            method,
+            path,
+            headers,
+            body,
+        } = self;
+        let token = if token.is_empty() {
+            String::new()
+        } else {
+            format!("authorization: Bearer {token}\r\n")
+        };
+        let head = format!("{method} {path} HTTP/1.1\r\nhost: 127.0.0.1\r\n{token}{headers}\r\n");
+        [head.as_bytes(), body.as_bytes()].concat()
     }
 }
 
 /// What came back.
 pub struct Answer<'a> {
     pub status: u16,
+    head: &'a [u8],
     pub body: &'a [u8],
 }
 
 impl Answer<'_> {
     pub fn is_good(&self) -> bool {
         (200..300).contains(&self.status)
+    }
+
+    pub fn etag(&self) -> Option<String> {
+        let text = std::str::from_utf8(self.head).ok()?;
+        let mut headers = text.lines().filter_map(|line| line.split_once(':'));
+        let (_, value) = headers.find(|(name, _)| name.eq_ignore_ascii_case("etag"))?;
+        Some(value.trim().to_owned())
+    }
+
+    /// What went wrong, in the server's own words.
+    pub fn complaint(&self) -> String {
+        format!("{}: {}", self.status, String::from_utf8_lossy(self.body))
     }
 }
 
@@ -114,13 +126,14 @@ impl Connection {
         let head = timeout(PATIENCE, self.exchange(&bytes))
             .await
             .context("no answer in time")??;
-        let body = self
+        let (start, rest) = self
             .received
-            .get(head.begin..head.begin + head.length)
+            .split_at_checked(head.begin)
             .context("the answer is cut short")?;
         Ok(Answer {
             status: head.status,
-            body,
+            head: start,
+            body: rest.get(..head.length).context("the answer is cut short")?,
         })
     }
 

@@ -4,20 +4,37 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::client::Request;
+use crate::words;
 
-/// Projects that are in a pillar of the cohort.
-pub const ACTIVE: u64 = 256;
+/// Projects of the cohort that are in a pillar, and those that have left it: 200 together.
+pub const ACTIVE: u64 = 192;
+pub const ENDED: u64 = 8;
 /// Projects that have not begun; each can answer every call once.
 pub const PROSPECTS: u64 = 1_000;
+/// Projects that are there to be searched.
+pub const TEXTS: u64 = 10_000;
 
 /// The kinds of rows that the benchmark adds.
 #[derive(Debug, Clone, Copy)]
 pub enum Row {
     Cohort = 1,
-    Active = 2,
-    Stay = 3,
-    Prospect = 4,
-    Call = 5,
+    Active,
+    Ended,
+    Stay,
+    EndedStay,
+    Prospect,
+    Call,
+    OwnCall,
+    Text,
+    Entry,
+    Exit,
+    Assignment,
+    Grant,
+    Application,
+    OtherCohort,
+    Other,
+    OtherStay,
+    OtherEntry,
 }
 
 /// The ids of added rows count on from here: a UUIDv7 with the kind in its middle and the number at its end.
@@ -40,7 +57,10 @@ impl Row {
 pub enum Operation {
     ReadProject,
     ListProjects,
-    CohortDashboard,
+    Dashboard,
+    /// The dashboard again, by one who holds it already.
+    Unchanged,
+    Search,
     CreateApplication,
     Transition,
 }
@@ -54,27 +74,65 @@ pub struct Share {
     pub sent: u64,
 }
 
+/// What requests are made from beside the share.
+#[derive(Debug, Clone, Default)]
+pub struct Stock {
+    /// How many calls there are to answer.
+    pub calls: u64,
+    /// The tag of the dashboard as it is now.
+    pub tag: String,
+}
+
+impl Share {
+    /// The only one there is.
+    pub fn first() -> Self {
+        Self {
+            connection: 0,
+            connections: 1,
+            sent: 0,
+        }
+    }
+}
+
 impl Operation {
-    pub const ALL: [Self; 5] = [
+    pub const READS: [Self; 5] = [
         Self::ReadProject,
         Self::ListProjects,
-        Self::CohortDashboard,
-        Self::CreateApplication,
-        Self::Transition,
+        Self::Dashboard,
+        Self::Unchanged,
+        Self::Search,
     ];
+    pub const WRITES: [Self; 2] = [Self::CreateApplication, Self::Transition];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::ReadProject => "read one project",
             Self::ListProjects => "list 20 of a cohort",
-            Self::CohortDashboard => "cohort dashboard",
+            Self::Dashboard => "cohort dashboard",
+            Self::Unchanged => "dashboard, unchanged",
+            Self::Search => "search 10 000 texts",
             Self::CreateApplication => "create an application",
             Self::Transition => "hold and resume",
         }
     }
 
+    /// What the floor does beside it: its own form of the same, but where nothing has changed, a bare read.
+    pub fn on_the_floor(self) -> Self {
+        match self {
+            Self::Unchanged => Self::ReadProject,
+            same => same,
+        }
+    }
+
+    pub fn is_good(self, status: u16) -> bool {
+        match self {
+            Self::Unchanged => status == 304,
+            _ => (200..300).contains(&status),
+        }
+    }
+
     pub fn writes(self) -> bool {
-        matches!(self, Self::CreateApplication | Self::Transition)
+        Self::WRITES.contains(&self)
     }
 
     pub fn connections(self) -> u64 {
@@ -93,18 +151,24 @@ impl Operation {
     }
 
     /// The next request of a share; none where the prepared rows are used up.
-    pub fn request(self, share: &Share, calls: u64) -> Option<Request> {
+    pub fn request(self, share: &Share, stock: &Stock) -> Option<Request> {
         let cohort = Row::Cohort.id(1);
+        let turn = share.connection * 37 + share.sent;
         Some(match self {
             Self::ReadProject => {
-                let number = (share.connection * 37 + share.sent) % ACTIVE;
-                Request::get(format!("/v1/projects/{}", Row::Active.id(number)))
+                Request::get(format!("/v1/projects/{}", Row::Active.id(turn % ACTIVE)))
             }
             Self::ListProjects => Request::get(format!(
-                "/v1/projects?cohort_id={cohort}&sort=title&limit=20"
+                "/v1/projects?cohort_id={cohort}&pillar=test&sort=title&limit=20"
             )),
-            Self::CohortDashboard => Request::get(format!("/v1/cohorts/{cohort}/dashboard")),
-            Self::CreateApplication => application(share, calls)?,
+            Self::Dashboard => Request::get(format!("/v1/cohorts/{cohort}/dashboard")),
+            Self::Unchanged => Request::get(format!("/v1/cohorts/{cohort}/dashboard"))
+                .with("if-none-match", &stock.tag),
+            Self::Search => Request::get(format!(
+                "/v1/projects?q={}&limit=20",
+                words::rare(turn * 11)
+            )),
+            Self::CreateApplication => application(share, stock.calls)?,
             Self::Transition => transition(share),
         })
     }
@@ -119,7 +183,8 @@ fn application(share: &Share, calls: u64) -> Option<Request> {
         "call_id": Row::Call.id(call),
         "answers": { "need": "A shorter way from the ward to the laboratory.", "team": 4, "pilot": true },
     });
-    (call < calls).then(|| Request::post("/v1/applications".into(), &body))
+    let request = Request::post("/v1/applications".into(), &body);
+    (call < calls).then(|| request.with("idempotency-key", &format!("application-{pair}")))
 }
 
 /// Each share has projects of its own: it holds all of them, then resumes all of them, and so on.
@@ -133,8 +198,5 @@ fn transition(share: &Share) -> Request {
     };
     let body = json!({ "kind": kind, "reason": "Waiting for the ethics committee." });
     let path = format!("/v1/projects/{}/transitions", Row::Active.id(number));
-    Request {
-        any_version: true,
-        ..Request::post(path, &body)
-    }
+    Request::post(path, &body).with("if-match", "*")
 }

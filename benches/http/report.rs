@@ -1,143 +1,213 @@
-//! What is printed: the machine, the table, and what went wrong.
-
-use std::process::Command;
-use std::time::SystemTime;
-
-use chrono::{DateTime, Utc};
+//! What a run has found, and the tables that it prints.
 
 use crate::Settings;
-use crate::operations::Operation;
-use crate::rounds::{Figures, Measured};
+use crate::figures::{Figures, percentile};
+use crate::machine;
+use crate::rounds::Measured;
+use crate::saturation::{Both, Seen};
+use crate::targets::{self, Row};
 
-/// Says where and how this was measured.
-pub fn machine(settings: &Settings) {
-    let cores = std::thread::available_parallelism().map_or(0, std::num::NonZero::get);
-    let now = DateTime::<Utc>::from(SystemTime::now()).format("%Y-%m-%d %H:%M UTC");
-    println!("{now}, {cores} cores, {}, load {}", processor(), load());
-    println!(
-        "{}, {}",
-        compiler(),
-        if cfg!(debug_assertions) {
-            "DEBUG BUILD: the figures mean nothing"
-        } else {
-            "release build"
-        }
-    );
-    println!(
-        "SQLite, durable commits; {} rounds of {} s for each server and operation; {} connections for reads, {} for writes",
-        settings.rounds,
-        settings.round.as_secs(),
-        Operation::ReadProject.connections(),
-        Operation::Transition.connections()
-    );
+/// A machine with more load than this is busy.
+const QUIET: f64 = 0.7;
+
+/// All figures of a run.
+pub struct Report {
+    pub began: String,
+    /// What the machine had to do already when the run began.
+    pub load: f64,
+    pub settings: Settings,
+    /// None where no server is installed.
+    pub postgresql: Option<String>,
+    pub rows: Vec<Row>,
+    pub operations: Vec<(&'static str, Measured)>,
+    pub waits: Vec<Waiting>,
+    /// Memory after the load of all operations, in MB.
+    pub memory_after: f64,
 }
 
-fn processor() -> String {
-    let info = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let name = info
-        .lines()
-        .find(|line| line.starts_with("model name"))
-        .and_then(|line| line.split_once(':'));
-    name.map_or("unknown processor", |(_, name)| name.trim())
-        .to_owned()
+/// How long reads waited on one server.
+pub struct Waiting {
+    pub database: &'static str,
+    pub server: &'static str,
+    pub calm: Seen,
+    pub busy: Seen,
 }
 
-fn load() -> String {
-    let load = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    load.split(' ').next().unwrap_or("unknown").to_owned()
-}
-
-fn compiler() -> String {
-    let told = Command::new("rustc")
-        .arg("-V")
-        .output()
-        .map(|output| output.stdout)
-        .unwrap_or_default();
-    let version = String::from_utf8_lossy(&told).trim().to_owned();
-    if version.is_empty() {
-        "rustc unknown".into()
-    } else {
-        version
+impl Waiting {
+    pub fn ratio(&self) -> f64 {
+        percentile(&self.busy.latencies, 99) / percentile(&self.calm.latencies, 99)
     }
 }
 
-/// Prints the table. Says whether every request was answered as it should be.
-pub fn print(measured: &[Measured]) -> bool {
-    println!();
+impl Report {
+    pub fn new(settings: Settings) -> Self {
+        Self {
+            began: machine::now(),
+            load: machine::load(),
+            settings,
+            postgresql: None,
+            rows: Vec::new(),
+            operations: Vec::new(),
+            waits: Vec::new(),
+            memory_after: 0.0,
+        }
+    }
+
+    /// Whether others had the machine at work, so that the figures mean little.
+    pub fn is_busy(&self) -> bool {
+        self.load > QUIET
+    }
+
+    pub fn add(&mut self, measured: Measured, database: &'static str) {
+        self.rows.push(targets::of_operation(&measured, database));
+        self.operations.push((database, measured));
+    }
+
+    pub fn add_waits(&mut self, calm: Both<Seen>, busy: Both<Seen>, database: &'static str) {
+        let mut add = |server, calm, busy| {
+            self.waits.push(Waiting {
+                database,
+                server,
+                calm,
+                busy,
+            });
+        };
+        add("Colonnade", calm.ours, busy.ours);
+        add("floor", calm.floor, busy.floor);
+        let ours = self.waits.iter().rev().nth(1);
+        self.rows.extend(ours.map(targets::of_saturation));
+    }
+
+    /// Prints everything. Says whether every request was answered as it should be.
+    pub fn print(&self) -> bool {
+        print_head(self);
+        let mut good = true;
+        for (database, one) in &self.operations {
+            print_operation(database, one);
+            let both = [("colonnade", &one.ours), ("floor", &one.beside)];
+            for (server, figures) in both {
+                good &= is_good(&format!("{}, {server}", one.operation.name()), figures);
+            }
+        }
+        println!();
+        for one in &self.waits {
+            print_waiting(one);
+            if let Some(complaint) = &one.busy.complaint {
+                println!("WRONG: a writer was answered with {complaint}");
+                good = false;
+            }
+        }
+        print_targets(&self.rows);
+        good
+    }
+}
+
+fn print_head(report: &Report) {
     println!(
-        "{:<22}{:<11}{:>9}{:>17}{:>9}{:>9}{:>9}{:>9}{:>9}",
+        "{}, {}, load {}",
+        report.began,
+        machine::processor(),
+        report.load
+    );
+    let build = if cfg!(debug_assertions) {
+        "DEBUG BUILD: the figures mean nothing"
+    } else {
+        "release build"
+    };
+    println!("{}, {build}", machine::compiler());
+    println!(
+        "rounds for each server and operation: {} of {} s",
+        report.settings.rounds,
+        report.settings.round.as_secs()
+    );
+    if report.is_busy() {
+        println!("THE MACHINE WAS BUSY before the run began: rely on instruction counts only");
+    }
+    println!(
+        "\n{:<22}{:<12}{:<11}{:>8}{:>15}{:>9}{:>9}{:>9}{:>9}{:>7}",
         "operation",
+        "database",
         "server",
         "req/s",
-        "slowest-fastest",
+        "slow-fast",
         "p50 ms",
         "p99 ms",
         "cpu µs",
         "after µs",
-        "not 2xx"
+        "wrong"
     );
-    for one in measured {
-        line(one.operation.name(), "floor", &one.floor);
-        line("", "colonnade", &one.colonnade);
-        ratio(one);
-    }
-    println!();
-    println!(
-        "cpu µs: of the server, for each request, during the rounds. after µs: the same for work that followed after them"
-    );
-    println!(
-        "(telling people, mails); > where it was not done in time. ratio: colonnade / floor, the last one over both kinds of CPU time."
-    );
-    measured.iter().fold(true, |good, one| {
-        let both = [("floor", &one.floor), ("colonnade", &one.colonnade)];
-        both.into_iter().fold(good, |good, (server, figures)| {
-            is_good(one.operation, server, figures) && good
-        })
-    })
 }
 
-fn line(operation: &str, server: &str, figures: &Figures) {
+fn print_operation(database: &str, one: &Measured) {
+    let name = one.operation.name();
+    for (name, database, server, figures) in [
+        (name, database, "colonnade", &one.ours),
+        ("", "", "floor", &one.beside),
+    ] {
+        println!(
+            "{name:<22}{database:<12}{server:<11}{:>8.0}{:>15}{:>9.2}{:>9.2}{:>9.0}{:>9}{:>7}",
+            figures.rate(),
+            spread(figures),
+            figures.milliseconds(50),
+            figures.milliseconds(99),
+            figures.cpu_each(),
+            after(figures),
+            figures.wrong
+        );
+    }
+}
+
+/// The slowest and the fastest round.
+pub fn spread(figures: &Figures) -> String {
     let slowest = figures.rates.iter().copied().fold(f64::INFINITY, f64::min);
     let fastest = figures.rates.iter().copied().fold(0.0, f64::max);
-    let after = format!(
-        "{}{:.0}",
-        if figures.is_settled { "" } else { ">" },
-        figures.cpu_after_each()
-    );
+    format!("{slowest:.0}-{fastest:.0}")
+}
+
+/// CPU time of the work that followed, marked where it was not done in time.
+pub fn after(figures: &Figures) -> String {
+    let mark = if figures.is_settled { "" } else { ">" };
+    format!("{mark}{:.0}", figures.cpu_after_each())
+}
+
+fn print_waiting(one: &Waiting) {
+    let (calm, busy) = (&one.calm.latencies, &one.busy.latencies);
     println!(
-        "{operation:<22}{server:<11}{:>9.0}{:>17}{:>9.2}{:>9.2}{:>9.0}{after:>9}{:>9}",
-        figures.rate(),
-        format!("{slowest:.0}-{fastest:.0}"),
-        figures.milliseconds(50),
-        figures.milliseconds(99),
-        figures.cpu_each(),
-        figures.wrong
+        "reads beside writers, {}, {}: p50 {:.2} ms and p99 {:.2} ms unloaded; p50 {:.2} ms and p99 {:.2} ms with 64 writers",
+        one.database,
+        one.server,
+        percentile(calm, 50),
+        percentile(calm, 99),
+        percentile(busy, 50),
+        percentile(busy, 99)
     );
 }
 
-fn ratio(one: &Measured) {
-    let all = |figures: &Figures| figures.cpu_each() + figures.cpu_after_each();
+fn print_targets(rows: &[Row]) {
     println!(
-        "{:<22}{:<11}{:>9.2}{:>17}{:>9}{:>9}{:>9.2}{:>9.2}",
-        "",
-        "ratio",
-        one.colonnade.rate() / one.floor.rate(),
-        "",
-        "",
-        "",
-        one.colonnade.cpu_each() / one.floor.cpu_each(),
-        all(&one.colonnade) / all(&one.floor)
+        "\n{:<46}{:<12}{:<28}{:>10}{:>12}",
+        "against the target", "database", "figure", "target", "measured"
     );
+    for row in rows {
+        println!(
+            "{:<46}{:<12}{:<28}{:>10}{:>12}  {}",
+            row.what,
+            row.database,
+            row.measure,
+            row.target(),
+            row.measured(),
+            row.verdict()
+        );
+    }
 }
 
-fn is_good(operation: Operation, server: &str, figures: &Figures) -> bool {
+fn is_good(what: &str, figures: &Figures) -> bool {
     if figures.wrong == 0 {
         return !figures.latencies.is_empty();
     }
     let complaint = figures.complaint.as_deref().unwrap_or("nothing was said");
     println!(
-        "WRONG: {}, {server}: {} requests failed, the first with: {complaint}",
-        operation.name(),
+        "WRONG: {what}: {} requests failed, the first with: {complaint}",
         figures.wrong
     );
     false

@@ -1,4 +1,4 @@
-//! The measuring: both servers in turn, round by round, each operation after the other.
+//! The measuring: two servers in turn, round by round, with the same operation.
 
 use std::time::{Duration, Instant};
 
@@ -6,10 +6,12 @@ use anyhow::{Context, bail};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
+use crate::Settings;
 use crate::client::{Connection, Request};
-use crate::operations::{Operation, Share};
+use crate::figures::{Figures, count, micros};
+use crate::operations::{Operation, Share, Stock};
+use crate::seed;
 use crate::servers::Server;
-use crate::{Settings, seed};
 
 /// Who asks: a coordinator, whose lists are narrowed to one region, as most people's are.
 const EMAIL: &str = "coordinator.be1@example.org";
@@ -17,161 +19,191 @@ const EMAIL: &str = "coordinator.be1@example.org";
 const PAUSE: Duration = Duration::from_millis(500);
 const QUIET: Duration = Duration::from_millis(30);
 
-/// What one server did with one operation, all rounds together.
-#[derive(Debug, Default)]
-pub struct Figures {
-    /// Of each good answer, in microseconds, in order.
-    pub latencies: Vec<u32>,
-    pub elapsed: Duration,
-    /// Requests a second, round by round.
-    pub rates: Vec<f64>,
-    /// CPU time of the server during the rounds.
-    pub cpu: Duration,
-    /// CPU time after them, until the work that followed was done.
-    pub cpu_after: Duration,
-    /// Whether that work was done in time.
-    pub is_settled: bool,
-    /// Answers that were not 2xx, and connections that broke.
-    pub wrong: usize,
-    pub complaint: Option<String>,
+/// A server, and who asks it.
+pub struct Party {
+    pub server: Server,
+    pub token: String,
+    pub is_floor: bool,
 }
 
-pub struct Measured {
-    pub operation: Operation,
-    pub colonnade: Figures,
-    pub floor: Figures,
+impl Party {
+    /// # Errors
+    /// When signing in is refused.
+    pub async fn colonnade(server: Server) -> anyhow::Result<Self> {
+        let (token, _) = sign_in(&server).await?;
+        Ok(Self {
+            server,
+            token,
+            is_floor: false,
+        })
+    }
+
+    pub fn floor(server: Server) -> Self {
+        Self {
+            server,
+            token: String::new(),
+            is_floor: true,
+        }
+    }
+
+    /// # Errors
+    /// When the server does not take it.
+    pub async fn connect(&self) -> anyhow::Result<Connection> {
+        Connection::open(self.server.port, &self.token).await
+    }
+
+    /// What this server is asked where the operation is measured.
+    pub fn own_form(&self, operation: Operation) -> Operation {
+        if self.is_floor {
+            operation.on_the_floor()
+        } else {
+            operation
+        }
+    }
+
+    /// # Errors
+    /// When the dashboard can't be had.
+    pub async fn stock(&self, operation: Operation, settings: &Settings) -> anyhow::Result<Stock> {
+        let mut stock = Stock {
+            calls: seed::calls(settings),
+            tag: String::new(),
+        };
+        if self.own_form(operation) == Operation::Unchanged {
+            let share = Share::first();
+            let asked = Operation::Dashboard.request(&share, &stock);
+            let mut connection = self.connect().await?;
+            let answer = connection.send(&asked.context("no request")?).await?;
+            stock.tag = answer.etag().context("the dashboard has no tag")?;
+        }
+        Ok(stock)
+    }
 }
 
-/// One server, and who asks it.
-struct Side<'a> {
-    server: &'a Server,
-    token: String,
-    shares: Vec<Share>,
-    figures: Figures,
-}
-
-/// Measures every operation on both servers.
+/// The access token and the refresh token of a new session.
 ///
 /// # Errors
-/// When a server is gone; wrong answers are figures.
-pub async fn measure(
-    colonnade: &Server,
-    floor: &Server,
-    settings: &Settings,
-) -> anyhow::Result<Vec<Measured>> {
-    let token = sign_in(colonnade).await?;
-    let mut measured = Vec::new();
-    for operation in Operation::ALL {
-        eprintln!("measuring: {}", operation.name());
-        let mut ours = Side::new(colonnade, &token, operation);
-        let mut theirs = Side::new(floor, &token, operation);
-        for round in 0..settings.rounds {
-            // The one that begins changes, so that neither always has the warmer machine.
-            if round.is_multiple_of(2) {
-                ours.round(operation, settings).await?;
-                theirs.round_alone(colonnade, operation, settings).await?;
-            } else {
-                theirs.round_alone(colonnade, operation, settings).await?;
-                ours.round(operation, settings).await?;
-            }
-        }
-        ours.settle(settings.settle).await?;
-        theirs.settle(settings.settle).await?;
-        measured.push(Measured {
-            operation,
-            colonnade: ours.finish(),
-            floor: theirs.finish(),
-        });
-    }
-    Ok(measured)
-}
-
-async fn sign_in(server: &Server) -> anyhow::Result<String> {
+/// When it is refused.
+pub async fn sign_in(server: &Server) -> anyhow::Result<(String, String)> {
     let body = json!({ "email": EMAIL, "password": colonnade::demo::PASSWORD });
     let mut connection = Connection::open(server.port, "").await?;
     let answer = connection
         .send(&Request::post("/v1/sessions".into(), &body))
         .await?;
     if !answer.is_good() {
-        bail!(
-            "signing in was answered with {}: {}",
-            answer.status,
-            String::from_utf8_lossy(answer.body)
-        );
+        bail!("signing in was answered with {}", answer.complaint());
     }
-    let body: Value = serde_json::from_slice(answer.body)?;
-    body.get("access_token")
-        .and_then(Value::as_str)
-        .map(str::to_owned)
-        .context("the answer to signing in has no token")
+    tokens(answer.body)
+}
+
+/// # Errors
+/// When there are none.
+pub fn tokens(body: &[u8]) -> anyhow::Result<(String, String)> {
+    let body: Value = serde_json::from_slice(body)?;
+    let token = |name: &str| body.get(name).and_then(Value::as_str).map(str::to_owned);
+    token("access_token")
+        .zip(token("refresh_token"))
+        .context("the answer has no tokens")
+}
+
+/// What two servers did with one operation.
+pub struct Measured {
+    pub operation: Operation,
+    pub ours: Figures,
+    pub beside: Figures,
+}
+
+/// Measures an operation on both servers in turn, the other one held still.
+///
+/// # Errors
+/// When a server is gone; wrong answers are figures.
+pub async fn compare(
+    ours: &Party,
+    beside: &Party,
+    operation: Operation,
+    settings: &Settings,
+) -> anyhow::Result<Measured> {
+    eprintln!("measuring: {}", operation.name());
+    let (mut first, mut second) = (Side::new(ours, operation), Side::new(beside, operation));
+    for round in 0..settings.rounds {
+        // The one that begins changes, so that neither always has the warmer machine.
+        if round.is_multiple_of(2) {
+            first.round_alone(&beside.server, settings).await?;
+            second.round_alone(&ours.server, settings).await?;
+        } else {
+            second.round_alone(&ours.server, settings).await?;
+            first.round_alone(&beside.server, settings).await?;
+        }
+    }
+    first.settle(settings.settle).await?;
+    second.settle(settings.settle).await?;
+    Ok(Measured {
+        operation,
+        ours: first.finish(),
+        beside: second.finish(),
+    })
+}
+
+/// One server and one operation.
+struct Side<'a> {
+    party: &'a Party,
+    operation: Operation,
+    figures: Figures,
 }
 
 impl<'a> Side<'a> {
-    fn new(server: &'a Server, token: &str, operation: Operation) -> Self {
+    fn new(party: &'a Party, operation: Operation) -> Self {
         Self {
-            server,
-            token: token.to_owned(),
-            shares: operation.shares(),
-            figures: Figures::default(),
+            party,
+            operation,
+            figures: Figures {
+                shares: operation.shares(),
+                ..Figures::default()
+            },
         }
     }
 
     /// A round with the other server held still.
-    async fn round_alone(
-        &mut self,
-        other: &Server,
-        operation: Operation,
-        settings: &Settings,
-    ) -> anyhow::Result<()> {
+    async fn round_alone(&mut self, other: &Server, settings: &Settings) -> anyhow::Result<()> {
         other.pause()?;
-        let done = self.round(operation, settings).await;
+        let done = self.round(settings).await;
         other.resume()?;
         done
     }
 
-    async fn round(&mut self, operation: Operation, settings: &Settings) -> anyhow::Result<()> {
+    async fn round(&mut self, settings: &Settings) -> anyhow::Result<()> {
+        let (party, server) = (self.party, &self.party.server);
+        let operation = party.own_form(self.operation);
+        let stock = party.stock(self.operation, settings).await?;
         let mut connections = Vec::new();
-        for share in &self.shares {
-            connections.push((
-                Connection::open(self.server.port, &self.token).await?,
-                *share,
-            ));
+        for share in &self.figures.shares {
+            connections.push((party.connect().await?, *share));
         }
-        let (calls, cpu, began) = (seed::calls(settings), self.server.cpu()?, Instant::now());
+        let (cpu, began) = (server.cpu()?, Instant::now());
         let until = began + settings.round;
         let mut working = JoinSet::new();
         for (connection, share) in connections {
-            working.spawn(work(connection, operation, share, calls, until));
+            working.spawn(work(connection, operation, share, stock.clone(), until));
         }
         let tallies = working.join_all().await;
-        let elapsed = began.elapsed();
-        self.figures.cpu += self.server.cpu()?.saturating_sub(cpu);
-        self.figures.elapsed += elapsed;
+        let (elapsed, figures) = (began.elapsed(), &mut self.figures);
+        figures.cpu += server.cpu()?.saturating_sub(cpu);
+        figures.elapsed += elapsed;
         let good: usize = tallies.iter().map(|tally| tally.latencies.len()).sum();
-        self.figures.rates.push(count(good) / elapsed.as_secs_f64());
-        self.shares = tallies.iter().map(|tally| tally.share).collect();
-        tallies
-            .into_iter()
-            .for_each(|tally| self.figures.add(tally));
+        figures.rates.push(count(good) / elapsed.as_secs_f64());
+        figures.shares = tallies.iter().map(|tally| tally.share).collect();
+        for tally in tallies {
+            figures.latencies.extend(tally.latencies);
+            figures.wrong += tally.wrong;
+            figures.complaint = figures.complaint.take().or(tally.complaint);
+        }
         Ok(())
     }
 
     /// Waits until the server has done what follows from the requests, and counts what that takes.
     async fn settle(&mut self, limit: Duration) -> anyhow::Result<()> {
-        let (began, start) = (Instant::now(), self.server.cpu()?);
-        let (mut last, mut quiet) = (start, 0);
-        while quiet < 2 && began.elapsed() < limit {
-            tokio::time::sleep(PAUSE).await;
-            let now = self.server.cpu()?;
-            quiet = if now.saturating_sub(last) < QUIET {
-                quiet + 1
-            } else {
-                0
-            };
-            last = now;
-        }
-        self.figures.cpu_after = last.saturating_sub(start);
-        self.figures.is_settled = quiet == 2;
+        let start = self.party.server.cpu()?;
+        self.figures.is_settled = quiet(&self.party.server, limit).await?;
+        self.figures.cpu_after = self.party.server.cpu()?.saturating_sub(start);
         Ok(())
     }
 
@@ -181,20 +213,36 @@ impl<'a> Side<'a> {
     }
 }
 
-/// What one connection saw in one round.
-struct Tally {
-    share: Share,
-    latencies: Vec<u32>,
-    wrong: usize,
-    complaint: Option<String>,
+/// Waits until a server does nothing any more, and says whether it came to that.
+///
+/// # Errors
+/// When it is gone.
+pub async fn quiet(server: &Server, limit: Duration) -> anyhow::Result<bool> {
+    let (began, mut last, mut quiet) = (Instant::now(), server.cpu()?, 0);
+    while quiet < 2 && began.elapsed() < limit {
+        tokio::time::sleep(PAUSE).await;
+        let now = server.cpu()?;
+        let is_quiet = now.saturating_sub(last) < QUIET;
+        quiet = if is_quiet { quiet + 1 } else { 0 };
+        last = now;
+    }
+    Ok(quiet == 2)
+}
+
+/// What one connection saw.
+pub struct Tally {
+    pub share: Share,
+    pub latencies: Vec<u32>,
+    pub wrong: usize,
+    pub complaint: Option<String>,
 }
 
 /// Sends one request after the other until the time is over. A broken connection ends it.
-async fn work(
+pub async fn work(
     mut connection: Connection,
     operation: Operation,
     share: Share,
-    calls: u64,
+    stock: Stock,
     until: Instant,
 ) -> Tally {
     let mut tally = Tally {
@@ -204,23 +252,17 @@ async fn work(
         complaint: None,
     };
     while Instant::now() < until {
-        let Some(request) = operation.request(&tally.share, calls) else {
+        let Some(request) = operation.request(&tally.share, &stock) else {
             tally.complain("the prepared rows are used up".into());
             break;
         };
         tally.share.sent += 1;
         let began = Instant::now();
         match connection.send(&request).await {
-            Ok(answer) if answer.is_good() => {
-                tally
-                    .latencies
-                    .push(u32::try_from(began.elapsed().as_micros()).unwrap_or(u32::MAX));
+            Ok(answer) if operation.is_good(answer.status) => {
+                tally.latencies.push(micros(began.elapsed()));
             }
-            Ok(answer) => tally.complain(format!(
-                "{}: {}",
-                answer.status,
-                String::from_utf8_lossy(answer.body)
-            )),
+            Ok(answer) => tally.complain(answer.complaint()),
             Err(error) => {
                 tally.complain(format!("{error:#}"));
                 break;
@@ -235,44 +277,4 @@ impl Tally {
         self.wrong += 1;
         self.complaint.get_or_insert(what);
     }
-}
-
-impl Figures {
-    fn add(&mut self, tally: Tally) {
-        self.latencies.extend(tally.latencies);
-        self.wrong += tally.wrong;
-        self.complaint = self.complaint.take().or(tally.complaint);
-    }
-
-    pub fn rate(&self) -> f64 {
-        count(self.latencies.len()) / self.elapsed.as_secs_f64()
-    }
-
-    /// A percentile of the latencies in milliseconds.
-    pub fn milliseconds(&self, percent: usize) -> f64 {
-        let last = self.latencies.len().saturating_sub(1);
-        let micros = self
-            .latencies
-            .get(last * percent / 100)
-            .copied()
-            .unwrap_or_default();
-        f64::from(micros) / 1000.0
-    }
-
-    /// CPU time for each request, in microseconds.
-    pub fn cpu_each(&self) -> f64 {
-        self.each(self.cpu)
-    }
-
-    pub fn cpu_after_each(&self) -> f64 {
-        self.each(self.cpu_after)
-    }
-
-    fn each(&self, time: Duration) -> f64 {
-        time.as_secs_f64() * 1e6 / count(self.latencies.len().max(1))
-    }
-}
-
-fn count(number: usize) -> f64 {
-    u32::try_from(number).map_or(f64::INFINITY, f64::from)
 }

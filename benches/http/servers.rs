@@ -1,109 +1,153 @@
 //! The processes that are measured: how they are started, held still, read, and ended by their ids.
 
-use std::io::{BufRead, BufReader};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, Stdio};
-use std::sync::mpsc;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::seed;
+use crate::client::{Connection, Request};
+use crate::databases::{Database, SECRET};
+use crate::processor;
 
 const COLONNADE: &str = env!("CARGO_BIN_EXE_colonnade");
-const START: Duration = Duration::from_secs(30);
-const DEMO: Duration = Duration::from_mins(5);
-const STOP: Duration = Duration::from_secs(10);
+/// Under callgrind a start takes fifty times as long.
+const START: Duration = Duration::from_mins(3);
+const STOP: Duration = Duration::from_secs(20);
 
 /// A server of ours. It ends with this value.
 pub struct Server {
     pub name: &'static str,
     pub port: u16,
     child: Child,
-    /// Clock ticks a second, in which the kernel counts CPU time.
-    ticks: u32,
+    /// The process of the database server, where the database is not part of this one.
+    postmaster: Option<u32>,
 }
 
-/// Makes the demo's database in a folder.
-///
-/// # Errors
-/// When the demo does not come up in time.
-pub fn make_demo(folder: &Path) -> anyhow::Result<()> {
-    let port = free_port()?;
-    let mut command = command("demo", port);
-    command.arg("--folder").arg(folder).stdout(Stdio::piped());
-    let mut demo = Server::start("the demo", command, port)?;
-    let output = demo.child.stdout.take().context("the demo has no output")?;
-    wait_for_line(output, "The demo of", DEMO)
-}
-
-/// Colonnade on the demo's database.
+/// Colonnade on its database.
 ///
 /// # Errors
 /// When it does not come up in time.
-pub fn colonnade(folder: &Path) -> anyhow::Result<Server> {
+pub fn colonnade(database: &Database) -> anyhow::Result<Server> {
     let port = free_port()?;
-    let mut command = command("serve", port);
-    command.env(
-        "DATABASE_URL",
-        format!("sqlite:{}", folder.join(seed::COLONNADE).display()),
-    );
-    command.env("COLONNADE__MAIL__FOLDER", folder.join("mail"));
-    Server::start("colonnade", command, port)?.listening()
+    Server::start(
+        "colonnade",
+        colonnade_command(database, port),
+        port,
+        database,
+    )?
+    .listening()
 }
 
-/// This executable as the floor, on the copy.
+/// This executable as the floor, on its copy.
 ///
 /// # Errors
 /// When it does not come up in time.
-pub fn floor(folder: &Path) -> anyhow::Result<Server> {
+pub fn floor(database: &Database) -> anyhow::Result<Server> {
     let port = free_port()?;
+    Server::start("floor", floor_command(database, port)?, port, database)?.listening()
+}
+
+/// Either of them with its instructions counted, into files whose names begin with `counts`.
+///
+/// # Errors
+/// When there is no valgrind, or the server does not come up in time.
+pub fn counted(database: &Database, is_floor: bool, counts: &Path) -> anyhow::Result<Server> {
+    let port = free_port()?;
+    let (name, command) = if is_floor {
+        ("floor", floor_command(database, port)?)
+    } else {
+        ("colonnade", colonnade_command(database, port))
+    };
+    let mut valgrind = Command::new("valgrind");
+    valgrind
+        .arg("--tool=callgrind")
+        .arg("--quiet")
+        .arg(format!("--callgrind-out-file={}", counts.display()))
+        .arg(command.get_program())
+        .args(command.get_args());
+    for (key, value) in command.get_envs() {
+        valgrind.env(key, value.unwrap_or_default());
+    }
+    // The worker does what it is rung for, and nothing beside it that would be counted.
+    valgrind.env("COLONNADE__NOTIFICATIONS__POLL_MILLISECONDS", "60000");
+    Server::start(name, valgrind, port, database)
+        .context("callgrind is needed: install valgrind from the system's packages")?
+        .listening()
+}
+
+fn colonnade_command(database: &Database, port: u16) -> Command {
+    let mut command = Command::new(COLONNADE);
+    command
+        .arg("serve")
+        .arg("--listen")
+        .arg(format!("127.0.0.1:{port}"))
+        .env("DATABASE_URL", &database.url)
+        .env("COLONNADE__MAIL__FOLDER", &database.mails)
+        .env("COLONNADE__AUTH__SECRET", SECRET)
+        .env("COLONNADE__AUTH__ACCESS_MINUTES", "240")
+        .env("COLONNADE__LOG__FILTER", "error");
+    command
+}
+
+fn floor_command(database: &Database, port: u16) -> anyhow::Result<Command> {
     let mut command = Command::new(std::env::current_exe()?);
     command
         .arg("floor")
-        .arg(folder.join(seed::FLOOR))
+        .arg(&database.url)
         .arg(port.to_string());
-    Server::start("floor", command, port)?.listening()
+    Ok(command)
 }
 
-fn command(word: &str, port: u16) -> Command {
+/// Applies the migrations to a fresh database.
+///
+/// # Errors
+/// When they can't be applied.
+pub fn migrate(database: &Database) -> anyhow::Result<()> {
     let mut command = Command::new(COLONNADE);
-    command
-        .arg(word)
-        .arg("--listen")
-        .arg(format!("127.0.0.1:{port}"));
-    command
-        .env("COLONNADE__LOG__FILTER", "warn")
-        .env("COLONNADE__AUTH__ACCESS_MINUTES", "120");
-    command
+    command.arg("migrate").env("DATABASE_URL", &database.url);
+    command.env("COLONNADE__AUTH__SECRET", SECRET);
+    let done = command.stdout(Stdio::null()).status()?;
+    if done.success() {
+        Ok(())
+    } else {
+        bail!("the migrations could not be applied: {done}")
+    }
 }
 
-fn free_port() -> anyhow::Result<u16> {
+/// Starts Colonnade and says how long it took until it was ready.
+///
+/// # Errors
+/// When it does not come up in time.
+pub async fn start_time(database: &Database) -> anyhow::Result<(Server, Duration)> {
+    let port = free_port()?;
+    let command = colonnade_command(database, port);
+    let began = Instant::now();
+    let server = Server::start("colonnade", command, port, database)?;
+    let ready = Request::get("/health/ready".into());
+    while began.elapsed() < START {
+        if let Ok(mut connection) = Connection::open(port, "").await
+            && connection.send(&ready).await?.is_good()
+        {
+            return Ok((server, began.elapsed()));
+        }
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    bail!("colonnade does not become ready")
+}
+
+pub fn free_port() -> anyhow::Result<u16> {
     Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
-/// Reads on to the end after the line has come, so that the process never waits for a reader.
-fn wait_for_line(
-    output: ChildStdout,
-    beginning: &'static str,
-    limit: Duration,
-) -> anyhow::Result<()> {
-    let (found, seen) = mpsc::channel();
-    std::thread::spawn(move || {
-        for line in BufReader::new(output).lines().map_while(Result::ok) {
-            if line.starts_with(beginning) {
-                let _ = found.send(());
-            }
-        }
-    });
-    seen.recv_timeout(limit)
-        .with_context(|| format!("the line {beginning:?} did not come"))
-}
-
 impl Server {
-    fn start(name: &'static str, mut command: Command, port: u16) -> anyhow::Result<Self> {
-        let ticks = ticks()?;
+    fn start(
+        name: &'static str,
+        mut command: Command,
+        port: u16,
+        database: &Database,
+    ) -> anyhow::Result<Self> {
         let child = command
             .stdin(Stdio::null())
             .spawn()
@@ -112,8 +156,12 @@ impl Server {
             name,
             port,
             child,
-            ticks,
+            postmaster: database.postmaster,
         })
+    }
+
+    pub fn process(&self) -> u32 {
+        self.child.id()
     }
 
     fn listening(mut self) -> anyhow::Result<Self> {
@@ -156,26 +204,27 @@ impl Server {
         }
     }
 
-    /// The CPU time that the process has used, in user and system mode, all threads together.
+    /// The CPU time that the server has used, in user and system mode, all threads together; with a database server,
+    /// that of its processes too.
     ///
     /// # Errors
     /// When it is gone.
     pub fn cpu(&self) -> anyhow::Result<Duration> {
-        let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id()))?;
-        let (_, fields) = stat
-            .rsplit_once(')')
-            .context("/proc/…/stat is not as expected")?;
-        // After the name: state is the first field, utime the twelfth, stime the thirteenth.
-        let used: Vec<u32> = fields
-            .split_whitespace()
-            .skip(11)
-            .take(2)
-            .map_while(|field| field.parse().ok())
-            .collect();
-        match used.as_slice() {
-            [in_user, in_kernel] => Ok(Duration::from_secs(1) * (in_user + in_kernel) / self.ticks),
-            _ => bail!("/proc/…/stat has no CPU times"),
-        }
+        let own = processor::used_by(self.process())?;
+        let database = self.postmaster.map(processor::used_by_family).transpose()?;
+        Ok(own + database.unwrap_or_default())
+    }
+
+    /// The memory that the process occupies, in MB.
+    ///
+    /// # Errors
+    /// When it is gone.
+    pub fn memory(&self) -> anyhow::Result<f64> {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.process()))?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
+        let kibibytes: f64 = kibibytes.context("/proc/…/status has no VmRSS")?;
+        Ok(kibibytes * 1024.0 / 1e6)
     }
 
     fn ended_within(&mut self, limit: Duration) -> bool {
@@ -201,15 +250,4 @@ impl Drop for Server {
             let _ = self.child.wait();
         }
     }
-}
-
-fn ticks() -> anyhow::Result<u32> {
-    let told = Command::new("getconf")
-        .arg("CLK_TCK")
-        .output()
-        .context("asking getconf for CLK_TCK")?;
-    String::from_utf8_lossy(&told.stdout)
-        .trim()
-        .parse()
-        .context("reading CLK_TCK")
 }

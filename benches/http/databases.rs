@@ -1,0 +1,149 @@
+//! The databases that are measured: the demo with the benchmark's rows, once for Colonnade and once for the floor.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::Context;
+use colonnade::config::Config;
+use diesel::connection::SimpleConnection;
+use diesel::prelude::*;
+
+use crate::Settings;
+use crate::postgres::Cluster;
+use crate::seed::{self, Dialect};
+
+/// Signs the tokens of all servers.
+pub const SECRET: &str = "the secret of a benchmark is none";
+/// Makes filling fast. Nothing of this stays in the file.
+const CARELESS: &str =
+    "PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; PRAGMA temp_store = MEMORY;";
+
+/// One database, and whatever a server on it needs to know.
+#[derive(Debug, Clone)]
+pub struct Database {
+    pub url: String,
+    pub mails: PathBuf,
+    /// The first process of the database server, where there is one.
+    pub postmaster: Option<u32>,
+}
+
+/// Colonnade's database and the floor's copy of it.
+pub struct Pair {
+    pub colonnade: Database,
+    pub floor: Database,
+}
+
+/// A database file of a name. It need not be there yet.
+pub fn file(folder: &Path, name: &str) -> Database {
+    Database {
+        url: format!("sqlite:{}", folder.join(name).display()),
+        mails: folder.join("mail"),
+        postmaster: None,
+    }
+}
+
+/// The demo, from which all files of this run are copied.
+///
+/// # Errors
+/// When it can't be made.
+pub async fn demo(folder: &Path) -> anyhow::Result<()> {
+    make_demo(&file(folder, "demo.db")).await
+}
+
+async fn make_demo(database: &Database) -> anyhow::Result<()> {
+    let mails = database.mails.to_string_lossy();
+    let settings = [
+        ("DATABASE_URL", database.url.as_str()),
+        ("COLONNADE__MAIL__FOLDER", &mails),
+        ("COLONNADE__AUTH__SECRET", SECRET),
+    ];
+    let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let config = Config::load(None, &settings)
+        .map_err(|mistakes| anyhow::anyhow!("{}", mistakes.join("; ")))?;
+    colonnade::demo::make(&config).await.context("the demo")
+}
+
+/// The two files of the operations.
+///
+/// # Errors
+/// When the demo is not as it is thought to be, or the disk is full.
+pub fn files(folder: &Path, settings: &Settings) -> anyhow::Result<Pair> {
+    let pair = Pair {
+        colonnade: file(folder, "colonnade.db"),
+        floor: file(folder, "floor.db"),
+    };
+    let rows = [
+        seed::cohort(Dialect::Sqlite),
+        seed::stock(Dialect::Sqlite, settings),
+    ];
+    fill_copy(folder, "demo.db", "colonnade.db", &rows.concat())?;
+    std::fs::copy(folder.join("colonnade.db"), folder.join("floor.db"))?;
+    Ok(pair)
+}
+
+/// A file with so many projects in all, of which 200 are the measured cohort's.
+///
+/// # Errors
+/// When the disk is full.
+pub fn grown(folder: &Path, name: &str, projects: u64) -> anyhow::Result<Database> {
+    fill_copy(folder, "demo.db", name, &seed::cohort(Dialect::Sqlite))?;
+    let database = file(folder, name);
+    let mut conn = open(folder, name)?;
+    let there: i64 = colonnade::db::schema::projects::table
+        .count()
+        .get_result(&mut conn)?;
+    drop(conn);
+    let missing = projects.saturating_sub(u64::try_from(there)?);
+    fill(folder, name, &seed::others(Dialect::Sqlite, missing))?;
+    Ok(database)
+}
+
+fn open(folder: &Path, name: &str) -> anyhow::Result<SqliteConnection> {
+    let path = folder.join(name);
+    let path = path.to_str().context("the folder's name is no text")?;
+    Ok(SqliteConnection::establish(path)?)
+}
+
+fn fill_copy(folder: &Path, from: &str, name: &str, rows: &str) -> anyhow::Result<()> {
+    // With everything written back from its log, the file alone is the whole database.
+    open(folder, from)?.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    std::fs::copy(folder.join(from), folder.join(name)).context("copying a database")?;
+    fill(folder, name, rows)
+}
+
+fn fill(folder: &Path, name: &str, rows: &str) -> anyhow::Result<()> {
+    let mut conn = open(folder, name)?;
+    conn.batch_execute(&format!("{CARELESS} BEGIN IMMEDIATE; {rows} COMMIT;"))
+        .with_context(|| format!("filling {name}"))?;
+    conn.batch_execute("PRAGMA wal_checkpoint(TRUNCATE)")?;
+    Ok(())
+}
+
+/// The two databases of the operations on PostgreSQL.
+///
+/// # Errors
+/// When the demo is not as it is thought to be, or the disk is full.
+pub async fn databases(
+    cluster: &Cluster,
+    folder: &Path,
+    settings: &Settings,
+) -> anyhow::Result<Pair> {
+    let database = |name: &str| Database {
+        url: cluster.url(name),
+        mails: folder.join("mail"),
+        postmaster: Some(cluster.postmaster),
+    };
+    let pair = Pair {
+        colonnade: database("colonnade"),
+        floor: database("floor"),
+    };
+    cluster.execute("postgres", "CREATE DATABASE colonnade")?;
+    make_demo(&pair.colonnade).await?;
+    let rows = [
+        seed::cohort(Dialect::Pg),
+        seed::stock(Dialect::Pg, settings),
+    ];
+    cluster.execute("colonnade", &format!("BEGIN; {} COMMIT;", rows.concat()))?;
+    cluster.execute("colonnade", "VACUUM ANALYZE")?;
+    cluster.copy("colonnade", "floor").await?;
+    Ok(pair)
+}
