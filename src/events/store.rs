@@ -8,12 +8,13 @@ use super::chain;
 use super::model::{Event, EventId, Fact, Head};
 use crate::app::Tx;
 use crate::auth::Actor;
-use crate::db::dialect::{Cached, Each};
+use crate::db::dialect::Cached;
 use crate::db::schema::{events, ledger_heads as heads};
 use crate::db::sql::Uid;
 use crate::db::{Conn, Json, Moment};
 use crate::error::{OrNotFound, Result};
 use crate::jobs;
+use crate::native;
 
 /// The job that tells people about an event.
 pub const NOTIFY: &str = "notify";
@@ -76,7 +77,7 @@ fn lock_head(conn: &mut Conn, chain: EventId) -> Result<Head> {
         .do_update()
         .set(heads::length.eq(heads::length))
         .returning((heads::chain, heads::length, heads::mac));
-    Ok(Cached(Each(lock)).get_result(conn)?)
+    Ok(native!(conn, |c| Cached(lock).get_result(c))?)
 }
 
 /// Writes the row. A trigger moves the chain's end.
@@ -97,20 +98,17 @@ fn insert(conn: &mut Conn, event: &Event) -> Result<i64> {
         events::chain_seq.eq(event.chain_seq),
         events::mac.eq(&event.mac),
     );
-    Ok(diesel::insert_into(events::table)
+    let row = diesel::insert_into(events::table)
         .values(row)
-        .returning(events::seq)
-        .get_result(conn)?)
+        .returning(events::seq);
+    Ok(native!(conn, |c| row.get_result(c))?)
 }
 
 /// # Errors
 /// `not-found` where there is none.
 pub fn find(conn: &mut Conn, seq: i64) -> Result<Event> {
-    events::table
-        .find(seq)
-        .select(Event::as_select())
-        .get_result(conn)
-        .or_not_found()
+    let one = events::table.find(seq);
+    native!(conn, |c| one.select(Event::as_select()).get_result(c)).or_not_found()
 }
 
 /// How many of a chain's last entries are of a kind and younger than a moment.
