@@ -11,9 +11,9 @@ use crate::db::schema::{applications, calls, projects};
 use crate::db::{Conn, Json, Moment, MultiBackend, dialect};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
-use crate::native;
 use crate::network::{Call, CallId, CohortId, ProgrammeId, Sector};
 use crate::projects::{self as project_door, Project, ProjectId};
+use crate::{native, native_row};
 
 type Condition = Box<dyn BoxableExpression<applications::table, MultiBackend, SqlType = Bool>>;
 
@@ -185,9 +185,9 @@ pub fn insert(
             applications::created_at.eq(now),
             applications::updated_at.eq(now),
         ));
-        native!(conn, |c| row.execute(c))
-    })?;
-    find(tx.conn, id)
+        let row = row.on_conflict(applications::reference).do_nothing();
+        native_row!(conn, row, Application)
+    })
 }
 
 /// Writes an application back, unless it has changed meanwhile.
@@ -195,29 +195,23 @@ pub fn keep(tx: &mut Tx<'_>, application: &Application) -> Result<Application> {
     let row = applications::table
         .find(application.id)
         .filter(applications::version.eq(application.version));
-    let changed = diesel::update(row)
-        .set((
-            applications::state.eq(application.state),
-            applications::answers.eq(&application.answers),
-            applications::region.eq(&application.region),
-            applications::cohort_id.eq(application.cohort_id),
-            applications::pillar.eq(application.pillar),
-            applications::feedback.eq(&application.feedback),
-            applications::override_reason.eq(&application.override_reason),
-            applications::frozen.eq(&application.frozen),
-            applications::content_sha256.eq(&application.content_sha256),
-            applications::submitted_at.eq(application.submitted_at),
-            applications::decided_at.eq(application.decided_at),
-            applications::decided_by.eq(application.decided_by),
-            applications::version.eq(application.version + 1),
-            applications::updated_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    if changed == 0 {
-        Err(Error::stale())
-    } else {
-        find(tx.conn, application.id)
-    }
+    let kept = diesel::update(row).set((
+        applications::state.eq(application.state),
+        applications::answers.eq(&application.answers),
+        applications::region.eq(&application.region),
+        applications::cohort_id.eq(application.cohort_id),
+        applications::pillar.eq(application.pillar),
+        applications::feedback.eq(&application.feedback),
+        applications::override_reason.eq(&application.override_reason),
+        applications::frozen.eq(&application.frozen),
+        applications::content_sha256.eq(&application.content_sha256),
+        applications::submitted_at.eq(application.submitted_at),
+        applications::decided_at.eq(application.decided_at),
+        applications::decided_by.eq(application.decided_by),
+        applications::version.eq(application.version + 1),
+        applications::updated_at.eq(tx.now),
+    ));
+    native_row!(&mut *tx.conn, kept, Application)?.ok_or_else(Error::stale)
 }
 
 /// The newest application of a project.

@@ -53,6 +53,19 @@ macro_rules! native_change {
     }};
 }
 
+/// Changes one row by an UPDATE, or adds it by an INSERT that gives way to another, with its statement kept prepared, and
+/// gives the row as it is then; none where there was none to change.
+#[macro_export]
+macro_rules! native_row {
+    ($conn:expr, $change:expr, $row:ty) => {
+        $crate::native!($conn, |c| $crate::db::dialect::Cached(
+            $change.returning(<$row>::as_returning())
+        )
+        .get_result::<$row>(c))
+        .optional()
+    };
+}
+
 /// Keeps the prepared statement of a query that diesel would compile anew each time (UPDATE … RETURNING).
 /// It is keyed by its SQL text, so it is always the right one.
 pub struct Cached<Q>(pub Q);
@@ -126,16 +139,25 @@ pub fn snapshot<T>(
     })
 }
 
+#[derive(QueryableByName)]
+struct One {
+    #[diesel(sql_type = diesel::sql_types::BigInt)]
+    #[expect(
+        dead_code,
+        reason = "a statement that is kept prepared has to give a row"
+    )]
+    one: i64,
+}
+
 /// Takes the row's lock until the transaction ends, so that two commands on one thing follow each other.
 /// SQLite has one writer, which is lock enough. NO KEY, because rows that refer to this one hold a share of its key:
 /// two transactions that have each added such a row would wait for each other.
 pub fn lock_row(conn: &mut Conn, table: &'static str, id: uuid::Uuid) -> QueryResult<()> {
     if let Conn::Pg(pg) = conn {
-        diesel::sql_query(format!(
-            "SELECT 1 FROM {table} WHERE id = $1 FOR NO KEY UPDATE"
-        ))
-        .bind::<diesel::sql_types::Uuid, _>(id)
-        .execute(pg)?;
+        let lock = diesel::sql_query(format!(
+            "SELECT 1::bigint AS one FROM {table} WHERE id = $1 FOR NO KEY UPDATE"
+        ));
+        Cached(lock.bind::<diesel::sql_types::Uuid, _>(id)).load::<One>(pg)?;
     }
     Ok(())
 }
@@ -144,13 +166,13 @@ pub fn lock_row(conn: &mut Conn, table: &'static str, id: uuid::Uuid) -> QueryRe
 pub fn try_lock_name(conn: &mut Conn, name: &str) -> QueryResult<bool> {
     match conn {
         Conn::Sqlite(_) => Ok(true),
-        Conn::Pg(pg) => diesel::select(
+        Conn::Pg(pg) => Cached(diesel::select(
             diesel::dsl::sql::<diesel::sql_types::Bool>(
                 "pg_try_advisory_xact_lock(hashtextextended(",
             )
             .bind::<diesel::sql_types::Text, _>(name)
             .sql(", 0))"),
-        )
+        ))
         .get_result(pg),
     }
 }

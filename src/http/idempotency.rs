@@ -5,6 +5,7 @@ use diesel::prelude::*;
 
 use crate::app::{App, Tx};
 use crate::auth::guard;
+use crate::db::dialect::Cached;
 use crate::db::schema::idempotency_keys as keys;
 use crate::db::{Conn, Json, Moment, dialect};
 use crate::error::{Error, FieldError, Result};
@@ -110,18 +111,21 @@ fn store(tx: &mut Tx<'_>, subject: &str, request: &Request, reply: &Reply) -> Re
         _ => None,
     };
     let reply = Json(serde_json::to_value(kept).map_err(anyhow::Error::from)?);
-    // A key whose time has run out may still have its row.
-    let old = diesel::delete(keys::table.find((subject, &request.key)));
-    native!(&mut *tx.conn, |c| old.execute(c))?;
-    let row = diesel::insert_into(keys::table).values((
-        keys::subject.eq(subject),
-        keys::key.eq(&request.key),
+    let answer = (
         keys::fingerprint.eq(&request.fingerprint),
         keys::reply.eq(reply),
         keys::sealed.eq(sealed),
         keys::created_at.eq(tx.now),
-    ));
-    native!(&mut *tx.conn, |c| row.execute(c))?;
+    );
+    let own = (keys::subject.eq(subject), keys::key.eq(&request.key));
+    // A key whose time has run out may still have its row.
+    let kept = diesel::insert_into(keys::table)
+        .values((own, answer.clone()))
+        .on_conflict((keys::subject, keys::key))
+        .do_update()
+        .set(answer)
+        .returning(keys::subject);
+    native!(&mut *tx.conn, |c| Cached(kept).load::<String>(c))?;
     Ok(())
 }
 

@@ -55,19 +55,19 @@ pub fn insert_stay(
     target_days: i32,
 ) -> Result<Stay> {
     let id: StayId = tx.new_id();
-    diesel::insert_into(stays::table)
-        .values((
-            stays::id.eq(id),
-            stays::project_id.eq(project.id),
-            stays::cohort_id.eq(cohort),
-            stays::region.eq(&project.region),
-            stays::pillar.eq(pillar),
-            stays::entered_at.eq(tx.now),
-            stays::held_seconds.eq(0_i64),
-            stays::target_days.eq(target_days),
-        ))
-        .execute(tx.conn)?;
-    open_stay(tx.conn, project.id)
+    let row = diesel::insert_into(stays::table).values((
+        stays::id.eq(id),
+        stays::project_id.eq(project.id),
+        stays::cohort_id.eq(cohort),
+        stays::region.eq(&project.region),
+        stays::pillar.eq(pillar),
+        stays::entered_at.eq(tx.now),
+        stays::held_seconds.eq(0_i64),
+        stays::target_days.eq(target_days),
+    ));
+    Ok(native!(&mut *tx.conn, |c| row
+        .returning(Stay::as_returning())
+        .get_result(c))?)
 }
 
 /// Writes back what a step has changed about a stay.
@@ -112,8 +112,9 @@ pub fn insert_transition(
         transitions::actor_id.eq(tx.caller.account()),
         transitions::at.eq(tx.now),
     ));
-    native!(&mut *tx.conn, |c| row.execute(c))?;
-    transition(tx.conn, id)
+    Ok(native!(&mut *tx.conn, |c| row
+        .returning(Transition::as_returning())
+        .get_result(c))?)
 }
 
 /// # Errors
@@ -148,21 +149,21 @@ pub fn insert_milestone(
     required: bool,
 ) -> Result<Milestone> {
     let id: MilestoneId = tx.new_id();
-    diesel::insert_into(milestones::table)
-        .values((
-            milestones::id.eq(id),
-            milestones::project_id.eq(stay.project_id),
-            milestones::stay_id.eq(stay.id),
-            milestones::key.eq(key),
-            milestones::titles.eq(Json::from(titles)),
-            milestones::due_on.eq(due_on),
-            milestones::required.eq(required),
-            milestones::version.eq(1_i64),
-            milestones::created_at.eq(tx.now),
-            milestones::updated_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    milestone(tx.conn, stay.project_id, id)
+    let row = diesel::insert_into(milestones::table).values((
+        milestones::id.eq(id),
+        milestones::project_id.eq(stay.project_id),
+        milestones::stay_id.eq(stay.id),
+        milestones::key.eq(key),
+        milestones::titles.eq(Json::from(titles)),
+        milestones::due_on.eq(due_on),
+        milestones::required.eq(required),
+        milestones::version.eq(1_i64),
+        milestones::created_at.eq(tx.now),
+        milestones::updated_at.eq(tx.now),
+    ));
+    Ok(native!(&mut *tx.conn, |c| row
+        .returning(Milestone::as_returning())
+        .get_result(c))?)
 }
 
 /// # Errors

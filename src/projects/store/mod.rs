@@ -17,12 +17,12 @@ use crate::app::Tx;
 use crate::auth::{AccountId, Caller, Role};
 use crate::db::schema::{assignments as jobs_of, cohorts, projects};
 use crate::db::sql::Instant;
-use crate::db::{Conn, Moment, MultiBackend, dialect};
+use crate::db::{Conn, Moment, MultiBackend};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
 use crate::lang::Lang;
 use crate::network::{CohortId, Pillar, Place, ProgrammeId, Sector};
-use crate::{native, native_change};
+use crate::{native, native_row};
 
 pub type Boxed = projects::BoxedQuery<'static, MultiBackend>;
 type Condition = Box<dyn BoxableExpression<projects::table, MultiBackend, SqlType = Bool>>;
@@ -142,8 +142,13 @@ fn always() -> Condition {
 /// `not-found` where there is none for the caller.
 pub fn one(conn: &mut Conn, caller: &Caller, id: ProjectId) -> Result<Project> {
     let project = find(conn, id)?;
+    seen(conn, caller, project)
+}
+
+/// A project, if it is there for the caller.
+fn seen(conn: &mut Conn, caller: &Caller, project: Project) -> Result<Project> {
     if !is_plainly_visible(caller, &project) {
-        let seen = visible(caller).filter(projects::id.eq(id));
+        let seen = visible(caller).filter(projects::id.eq(project.id));
         seen.select(projects::id)
             .get_result::<ProjectId>(conn)
             .or_not_found()?;
@@ -190,8 +195,14 @@ pub fn find(conn: &mut Conn, id: ProjectId) -> Result<Project> {
 /// # Errors
 /// `not-found` where there is none for the caller.
 pub fn lock(conn: &mut Conn, caller: &Caller, id: ProjectId) -> Result<Project> {
-    dialect::lock_row(conn, "projects", id.0)?;
-    one(conn, caller, id)
+    let project = match conn {
+        Conn::Sqlite(_) => find(conn, id)?,
+        Conn::Pg(pg) => {
+            let locked = projects::table.find(id).select(Project::as_select());
+            locked.for_no_key_update().get_result(pg).or_not_found()?
+        }
+    };
+    seen(conn, caller, project)
 }
 
 /// Which projects a list shows.
@@ -330,37 +341,22 @@ pub fn list(
     Ok(query.select(Project::as_select()).load(conn)?)
 }
 
-/// Runs an insert under fresh references until one is free. A savepoint keeps the transaction usable on PostgreSQL;
-/// SQLite's goes on after a failed statement.
+/// Runs an insert that gives way to a row of the same reference, under fresh references until one is free.
 ///
 /// # Errors
 /// The database's.
 pub fn insert_with_reference<T>(
     tx: &mut Tx<'_>,
     prefix: char,
-    mut insert: impl FnMut(&mut Conn, &str) -> QueryResult<T>,
+    mut insert: impl FnMut(&mut Conn, &str) -> QueryResult<Option<T>>,
 ) -> Result<T> {
-    use diesel::result::{DatabaseErrorKind, Error as Failure};
     for _ in 0..5 {
         let reference = reference(prefix, tx.app.chance.as_ref());
-        let inserted = match &*tx.conn {
-            Conn::Sqlite(_) => insert(tx.conn, &reference),
-            Conn::Pg(_) => tx.conn.transaction(|conn| insert(conn, &reference)),
-        };
-        match inserted {
-            Err(Failure::DatabaseError(DatabaseErrorKind::UniqueViolation, info))
-                if mentions_reference(info.as_ref()) => {}
-            other => return Ok(other?),
+        if let Some(row) = insert(tx.conn, &reference)? {
+            return Ok(row);
         }
     }
     Err(anyhow::anyhow!("no free reference after five tries").into())
-}
-
-fn mentions_reference(info: &dyn diesel::result::DatabaseErrorInformation) -> bool {
-    info.constraint_name()
-        .unwrap_or_default()
-        .contains("reference")
-        || info.message().contains("reference")
 }
 
 pub fn insert(
@@ -392,9 +388,9 @@ pub fn insert(
             projects::created_at.eq(now),
             projects::updated_at.eq(now),
         ));
-        native!(conn, |c| row.execute(c))
-    })?;
-    find(tx.conn, id)
+        let row = row.on_conflict(projects::reference).do_nothing();
+        native_row!(conn, row, Project)
+    })
 }
 
 /// Writes what its people may change, unless the project has changed meanwhile.
@@ -402,28 +398,22 @@ pub fn keep(tx: &mut Tx<'_>, project: &Project) -> Result<Project> {
     let row = projects::table
         .find(project.id)
         .filter(projects::version.eq(project.version));
-    let changed = diesel::update(row)
-        .set((
-            projects::title.eq(&project.title),
-            projects::summary.eq(&project.summary),
-            projects::sector.eq(project.sector),
-            projects::country.eq(&project.country),
-            projects::postal_code.eq(&project.postal_code),
-            projects::region.eq(&project.region),
-            projects::province.eq(&project.province),
-            projects::enterprise_number.eq(&project.enterprise_number),
-            projects::website.eq(&project.website),
-            projects::language.eq(project.language),
-            projects::shared_with_partners.eq(project.shared_with_partners),
-            projects::version.eq(project.version + 1),
-            projects::updated_at.eq(tx.now),
-        ))
-        .execute(tx.conn)?;
-    if changed == 0 {
-        Err(Error::stale())
-    } else {
-        find(tx.conn, project.id)
-    }
+    let kept = diesel::update(row).set((
+        projects::title.eq(&project.title),
+        projects::summary.eq(&project.summary),
+        projects::sector.eq(project.sector),
+        projects::country.eq(&project.country),
+        projects::postal_code.eq(&project.postal_code),
+        projects::region.eq(&project.region),
+        projects::province.eq(&project.province),
+        projects::enterprise_number.eq(&project.enterprise_number),
+        projects::website.eq(&project.website),
+        projects::language.eq(project.language),
+        projects::shared_with_partners.eq(project.shared_with_partners),
+        projects::version.eq(project.version + 1),
+        projects::updated_at.eq(tx.now),
+    ));
+    native_row!(&mut *tx.conn, kept, Project)?.ok_or_else(Error::stale)
 }
 
 /// Writes a project's course, unless the project has changed meanwhile.
@@ -443,11 +433,7 @@ pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Resul
         projects::version.eq(project.version + 1),
         projects::updated_at.eq(tx.now),
     ));
-    if native_change!(&mut *tx.conn, kept, projects::version)? == 0 {
-        Err(Error::stale())
-    } else {
-        find(tx.conn, project.id)
-    }
+    native_row!(&mut *tx.conn, kept, Project)?.ok_or_else(Error::stale)
 }
 
 /// The projects that a text finds, at most a thousand, for other slices' lists.
