@@ -426,12 +426,6 @@ async fn what_is_no_bearer_token_is_refused_too() {
         let challenge = refused.header("www-authenticate");
         assert!(challenge.starts_with("Bearer "), "{value}");
     }
-    // A head of a megabyte is more than the server reads.
-    let ask = world.stranger.ask(Method::GET, "/v1/me");
-    let huge = format!("Bearer {}", "x".repeat(1_000_000));
-    if let Some(answer) = ask.header("Authorization", &huge).try_send().await {
-        assert_eq!(answer.status, 431);
-    }
     let none = world.stranger.get("/v1/me").await;
     let none = none.refused(401, "sign-in-needed");
     assert_eq!(
@@ -439,4 +433,10 @@ async fn what_is_no_bearer_token_is_refused_too() {
         "Bearer realm=\"colonnade\""
     );
     ada.get("/v1/me").await.expect(200);
+    // A head of a megabyte is more than the server reads; it may close the connection while it is sent.
+    let ask = world.stranger.ask(Method::GET, "/v1/me");
+    let huge = format!("Bearer {}", "x".repeat(1_000_000));
+    if let Some(answer) = ask.header("Authorization", &huge).try_send().await {
+        assert_eq!(answer.status, 431);
+    }
 }
