@@ -1,8 +1,8 @@
 //! Who runs database work: own threads with one connection each, fed by a bounded queue.
 //!
 //! SQLite has readers and exactly one writer, which commits all the work that waits as one group: each job in
-//! its own savepoint, answered only after the commit is durable. PostgreSQL has one thread per connection, and
-//! another in its place when one hangs (see `post`).
+//! its own savepoint, answered only after the commit is durable. PostgreSQL has one thread per connection, a quarter
+//! of them for reads alone, and another in its place when one hangs (see `post`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -223,11 +223,15 @@ impl Db {
                 spawn("db-reader", move || read_only(&own));
             }
         } else {
-            let start = move |post: Arc<Post>| {
-                let own = threads.clone();
+            let posts = sizes.pg_connections.max(2);
+            let start = move |number: usize, post: Arc<Post>| {
+                let mut own = threads.clone();
+                // Reads do not wait for as long as writes do, which take locks and wait for the disk.
+                if number < (posts / 4).max(1) {
+                    own.writes = crossbeam_channel::never();
+                }
                 spawn("db-pg", move || read_and_write(&own, &post));
             };
-            let posts = sizes.pg_connections.max(2);
             spawn("db-watch", move || post::watch(&end, posts, start));
         }
         Self {
@@ -481,7 +485,7 @@ fn write_group(
     Ok(dialect::commit(conn)?)
 }
 
-/// A PostgreSQL thread: one connection for reads and writes alike. It ends when it has lost its post.
+/// A PostgreSQL thread: one connection for reads and for writes, if any come. It ends when it has lost its post.
 fn read_and_write(own: &Threads, post: &Post) {
     let mut line = post.during(|| Line::new(own.place.clone(), Purpose::Write));
     while !post.is_lost() {

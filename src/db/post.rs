@@ -43,19 +43,23 @@ impl Post {
     }
 }
 
-/// Keeps so many posts filled until the database is no longer needed.
-pub(super) fn watch(end: &Receiver<()>, posts: usize, start: impl Fn(Arc<Post>)) {
-    let fill = || {
+/// Keeps so many posts filled until the database is no longer needed. A post keeps its number, whoever fills it.
+pub(super) fn watch(end: &Receiver<()>, posts: usize, start: impl Fn(usize, Arc<Post>)) {
+    let fill = |number| {
         let post = Arc::new(Post::default());
-        start(post.clone());
+        start(number, post.clone());
         post
     };
-    let mut posts: Vec<Arc<Post>> = (0..posts).map(|_| fill()).collect();
+    let mut posts: Vec<Arc<Post>> = (0..posts).map(fill).collect();
     while end.recv_timeout(Duration::from_secs(1)) == Err(RecvTimeoutError::Timeout) {
-        for post in posts.iter_mut().filter(|post| post.hangs()) {
+        let hung = posts
+            .iter_mut()
+            .enumerate()
+            .filter(|(_, post)| post.hangs());
+        for (number, post) in hung {
             tracing::warn!("a connection to the database hangs; another one takes its place");
             post.lost.store(true, Ordering::Relaxed);
-            *post = fill();
+            *post = fill(number);
         }
     }
 }

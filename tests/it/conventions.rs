@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::time::{Duration, Instant};
 
+use colonnade::db::Place;
+use colonnade::db::connection::Purpose;
+use diesel::connection::SimpleConnection;
 use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -926,4 +929,50 @@ async fn a_callers_own_request_id_is_kept_where_it_is_sensible() {
         let refused = ask.send().await.refused(401, "sign-in-needed");
         assert_eq!(refused.text_at("/request_id") == given, kept, "{given}");
     }
+}
+
+/// Copies of a project with words of their own, from 1 to so many.
+fn copies(world: &World, project: &str, count: u32) {
+    let place = Place::parse(&world.database.url).expect("a URL");
+    let mut conn = place.connect(Purpose::Write).expect("a connection");
+    let id = if place.is_sqlite() {
+        "randomblob(16)"
+    } else {
+        "gen_random_uuid()"
+    };
+    conn.batch_execute(&format!(
+        "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {count})
+        INSERT INTO projects (id, reference, title, summary, sector, country, region, language, state,
+            shared_with_partners, created_by, version, created_at, updated_at)
+        SELECT {id}, 'P-COPY' || i, 'Sangalux copy ' || i, 'One of many.', sector, country, region, language, state,
+            shared_with_partners, created_by, version, created_at, updated_at
+        FROM projects, n WHERE title = '{project}'"
+    ))
+    .expect("the copies");
+}
+
+/// On PostgreSQL a search that finds many is done in another way than one that finds few.
+#[actix_web::test]
+async fn few_and_many_are_found_alike() {
+    let world = World::new().await;
+    let (founder, coordinator) = (
+        world.founder("Ada").await,
+        world.coordinator("Carl", "BE1").await,
+    );
+    for title in ["Original", "Something else"] {
+        founder
+            .post("/v1/projects", new_project(title))
+            .await
+            .expect(201);
+    }
+    copies(&world, "Original", 1001);
+    let found = async |text: &str| {
+        let path = format!("/v1/projects?q={text}&limit=100");
+        coordinator.ids(&path).await.len()
+    };
+    assert_eq!(found("sangal").await, 1001);
+    // 70, and 700 to 709.
+    assert_eq!(found("sangalux%2070").await, 11);
+    assert_eq!(found("else").await, 1);
+    assert_eq!(found("nothing").await, 0);
 }

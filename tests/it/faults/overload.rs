@@ -2,6 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use colonnade::db::connection::Purpose;
+use colonnade::db::{Conn, Place};
+use diesel::connection::SimpleConnection;
 use futures_util::{StreamExt, future, stream};
 use reqwest::Method;
 use serde_json::json;
@@ -89,6 +92,44 @@ async fn too_much_is_turned_away_early() {
         done.len(),
         shed.len()
     ));
+}
+
+/// Nobody else can write a project until this is dropped.
+fn hold_writes(url: &str) -> Conn {
+    let place = Place::parse(url).expect("a URL");
+    let mut conn = place.connect(Purpose::Write).expect("a connection");
+    let hold = if place.is_sqlite() {
+        "BEGIN IMMEDIATE"
+    } else {
+        "BEGIN; LOCK TABLE projects IN SHARE ROW EXCLUSIVE MODE"
+    };
+    conn.batch_execute(hold).expect("the lock");
+    conn
+}
+
+#[actix_web::test]
+async fn reads_do_not_wait_behind_writes() {
+    let mut ground = ground().await;
+    let connections = ("COLONNADE__DATABASE__PG_CONNECTIONS", "4".to_owned());
+    ground.environment.push(connections);
+    let server = Server::start(&ground.environment).await;
+    let mut client = ground.founder.clone();
+    client.base.clone_from(&server.base);
+    let held = hold_writes(&ground.database.url);
+    let writes = (0..8).map(|_| client.post("/v1/projects", new_project("One that waits")));
+    let reads = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let begun = Instant::now();
+        client.get("/v1/projects").await.expect(200);
+        let took = begun.elapsed();
+        drop(held);
+        took
+    };
+    let (written, took) = future::join(future::join_all(writes), reads).await;
+    for answer in written {
+        answer.expect(201);
+    }
+    assert!(took < Duration::from_secs(1), "read after {took:?}");
 }
 
 #[actix_web::test]
