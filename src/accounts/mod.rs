@@ -10,7 +10,7 @@ pub use actions::{
     create_verified, give, owner_of_reset_code, recipient, set_password, use_reset_code,
 };
 pub use model::{
-    Account, CodeId, GrantId, NewAccount, Purpose, Refusal, columns, normalise, scope,
+    Account, CodeId, GrantId, GrantRow, NewAccount, Purpose, Refusal, columns, normalise, scope,
 };
 pub use store::{
     find, find_by_email, forget_old, grants_at, named, people_of_organisation, people_of_project,

@@ -9,10 +9,12 @@ pub mod migrate;
 mod post;
 pub mod schema;
 pub mod sql;
+mod written;
 
 pub use connection::{AnyConnection as Conn, MultiBackend, MultiRawValue, Place};
 pub use executor::{Db, Sizes, Stamp};
 pub use sql::{Json, Moment};
+pub use written::Written;
 
 /// A query whose filters are put together at run time.
 pub type Boxed<'a, Table, Type> =

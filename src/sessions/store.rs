@@ -4,16 +4,17 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::model::{RefreshToken, Session};
-use crate::accounts;
+use crate::accounts::{Account, GrantRow};
 use crate::app::Tx;
 use crate::auth::tokens::Access;
 use crate::auth::{AccountId, Actor, Caller, SessionId};
-use crate::db::schema::{refresh_tokens as tokens, sessions};
+use crate::db::schema::{accounts, grants, refresh_tokens as tokens, sessions};
 use crate::db::{Conn, Moment};
 use crate::error::{OrNotFound, Result};
 use crate::native;
 
-/// The caller behind an access token, with the rights of this very moment; none where the session has ended.
+/// The caller behind an access token, with the rights of this very moment; none where the session has ended. One statement,
+/// because on PostgreSQL every request runs it.
 ///
 /// # Errors
 /// The database's.
@@ -21,20 +22,29 @@ pub fn caller(conn: &mut Conn, access: Access, now: Moment) -> Result<Option<Cal
     let own = sessions::table
         .find(access.session)
         .filter(sessions::account_id.eq(access.account))
-        .filter(sessions::ended_at.is_null())
-        .select(sessions::id);
-    let open: Option<SessionId> = native!(conn, |c| own.get_result(c)).optional()?;
-    if open.is_none() {
+        .filter(sessions::ended_at.is_null());
+    let valid = grants::account_id
+        .eq(accounts::id)
+        .and(grants::valid_from.le(now))
+        .and(grants::valid_to.is_null().or(grants::valid_to.gt(now)));
+    let joined = own
+        .inner_join(accounts::table.on(accounts::id.eq(sessions::account_id)))
+        .left_join(grants::table.on(valid))
+        .order((grants::created_at, grants::id));
+    let rows: Vec<(Account, Option<GrantRow>)> = native!(conn, |c| joined
+        .select((Account::as_select(), Option::<GrantRow>::as_select()))
+        .load(c))?;
+    let Some(account) = rows.first().map(|(account, _)| account) else {
         return Ok(None);
-    }
-    let account = accounts::find(conn, access.account)?;
+    };
     if !account.is_active() {
         return Ok(None);
     }
+    let grants = rows.iter().filter_map(|(_, row)| row.as_ref()?.grant());
     Ok(Some(Caller {
         actor: Actor::Account(account.id),
-        session: open,
-        grants: accounts::grants_at(conn, account.id, now)?,
+        session: Some(access.session),
+        grants: grants.collect(),
         actions: None,
         language: Some(account.language),
     }))

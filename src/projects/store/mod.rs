@@ -3,8 +3,11 @@
 mod assignments;
 mod search;
 
+use std::sync::OnceLock;
+
 use chrono::Duration;
 use diesel::expression::BoxableExpression;
+use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Date, Text};
 
@@ -19,7 +22,7 @@ use crate::app::Tx;
 use crate::auth::{AccountId, Caller, Role};
 use crate::db::schema::{assignments as jobs_of, cohorts, projects};
 use crate::db::sql::Instant;
-use crate::db::{Conn, Moment, MultiBackend};
+use crate::db::{Conn, Moment, MultiBackend, Written};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
 use crate::lang::Lang;
@@ -305,7 +308,12 @@ pub fn list(
         "updated_at" => projects::updated_at, Moment;
         "title" => projects::title, String;
     });
-    Ok(query.select(Project::as_select()).load(conn)?)
+    Ok(query.select(columns()).load(conn)?)
+}
+
+fn columns() -> Written<<Project as Selectable<Pg>>::SelectExpression> {
+    static TEXT: OnceLock<String> = OnceLock::new();
+    Written::new(<Project as Selectable<Pg>>::construct_selection(), &TEXT)
 }
 
 /// Runs an insert that gives way to a row of the same reference, under fresh references until one is free.
