@@ -287,17 +287,15 @@ impl Config {
             wrong("database.url", what);
         }
         let secret = self.auth.secret.expose_secret();
+        let previous = self.auth.previous_secret.expose_secret();
         for (key, secret) in [
             ("auth.secret", secret),
+            ("auth.previous_secret", previous),
             ("ledger.secret", self.ledger.secret.expose_secret()),
         ] {
             if !secret.is_empty() && secret.len() < 32 {
                 wrong(key, "must have at least 32 characters");
             }
-        }
-        let previous = self.auth.previous_secret.expose_secret();
-        if !previous.is_empty() && previous.len() < 32 {
-            wrong("auth.previous_secret", "must have at least 32 characters");
         }
         if let Err(what) = Proxies::new(&self.server) {
             wrong("server.trusted_proxies", &what);
@@ -334,12 +332,8 @@ impl Config {
                 "must be at least twice mail.timeout_seconds, so that a mail can leave within a lease",
             );
         }
-        if self
-            .log
-            .filter
-            .parse::<tracing_subscriber::EnvFilter>()
-            .is_err()
-        {
+        let filter = self.log.filter.parse::<tracing_subscriber::EnvFilter>();
+        if filter.is_err() {
             wrong(
                 "log.filter",
                 "is no filter, such as info or colonnade=debug,info",

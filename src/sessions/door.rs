@@ -73,12 +73,11 @@ pub fn let_in(tx: &mut Tx<'_>, visitor: &Visitor, counted: &[Bucket]) -> Result<
 /// Writes a wrong guess down: on the account's chain, or on that of an address that has none, so that the work is the same.
 pub fn turn_away(tx: &mut Tx<'_>, visitor: &Visitor, account: Option<&Account>) -> Result<()> {
     let code = Refusal::WrongCredentials.code();
-    match account {
-        Some(account) => events::refuse_sign_in(tx, "account", account.id.0, code),
-        None => {
-            let address = events::nameless(tx, &visitor.email);
-            events::refuse_sign_in(tx, "address", address, code)
-        }
+    if let Some(account) = account {
+        events::refuse_sign_in(tx, "account", account.id.0, code)
+    } else {
+        let address = events::nameless(tx, &visitor.email);
+        events::refuse_sign_in(tx, "address", address, code)
     }
 }
 

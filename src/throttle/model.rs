@@ -5,6 +5,10 @@ use crate::app::App;
 /// Microseconds: the unit in which a bucket is filled.
 pub const HOUR: i64 = 3_600_000_000;
 
+/// No instance fills a bucket beyond this from now, as far as their clocks may differ. What is filled further comes from
+/// a clock that was ahead.
+pub const FARTHEST: i64 = HOUR + 5_000_000;
+
 /// A leaking bucket for one kind of try by one party. It takes so many tries at once, and as many again with each
 /// hour that passes; so no hour sees more than twice as many.
 #[derive(Debug, Clone, PartialEq, Eq)]

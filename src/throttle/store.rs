@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 
-use super::model::{Bucket, HOUR};
+use super::model::{Bucket, FARTHEST, HOUR};
 use crate::app::Tx;
 use crate::db::dialect::Each;
 use crate::db::schema::{known_places as known, throttle_buckets as buckets};
@@ -37,20 +37,22 @@ pub fn take(tx: &mut Tx<'_>, wanted: &[Bucket], code: &'static str) -> Result<()
     Ok(())
 }
 
-/// Whether the bucket had room for one more. The row is locked from here to the end of the transaction.
+/// Whether the bucket had room for one more. The row is locked from here to the end of the transaction. A bucket that a
+/// clock filled that was ahead takes this one as its last, and is full from now on: a refusal would keep nothing.
 fn pour(conn: &mut Conn, bucket: &Bucket, now: i64) -> QueryResult<bool> {
-    const FILLED: &str =
-        "CASE WHEN throttle_buckets.empty_at > $4 THEN throttle_buckets.empty_at ELSE $4 END + $5";
+    const FILLED: &str = "CASE WHEN throttle_buckets.empty_at > $4 THEN $5
+         WHEN throttle_buckets.empty_at > $6 THEN throttle_buckets.empty_at + $7 ELSE $6 + $7 END";
     let poured = diesel::sql_query(format!(
         "INSERT INTO throttle_buckets (kind, key, empty_at) VALUES ($1, $2, $3)
-         ON CONFLICT (kind, key) DO UPDATE SET empty_at = {FILLED} WHERE {FILLED} <= $6"
+         ON CONFLICT (kind, key) DO UPDATE SET empty_at = {FILLED} WHERE {FILLED} <= $5"
     ))
     .bind::<Text, _>(bucket.kind)
     .bind::<Text, _>(&bucket.key)
     .bind::<BigInt, _>(now + bucket.drop_size())
+    .bind::<BigInt, _>(now + FARTHEST)
+    .bind::<BigInt, _>(now + HOUR)
     .bind::<BigInt, _>(now)
     .bind::<BigInt, _>(bucket.drop_size())
-    .bind::<BigInt, _>(now + HOUR)
     .execute(conn)?;
     Ok(poured == 1)
 }

@@ -267,20 +267,26 @@ async fn a_guess_that_nobody_looked_at_is_given_back() {
     })
     .await;
     world.founder("Ada").await;
-    // One hash that waits holds the hasher as long as nobody asks it to go on, and another one waits behind it.
+    // A hash that takes some hundred times as long holds the hasher, and another one waits behind it.
     let passwords = &world.app.passwords;
-    let mut first = Box::pin(passwords.hash("one".into()));
-    let mut second = Box::pin(passwords.hash("two".into()));
+    let slow = passwords.hash("one".into()).await.expect("a hash");
+    let slow = slow.replace("t=2,", "t=500,");
+    let mut first = Box::pin(passwords.verify("one".into(), Some(slow)));
     assert!((&mut first).now_or_never().is_none());
-    assert!((&mut second).now_or_never().is_none());
-    first.await.expect("a hash");
-    let mut third = Box::pin(passwords.hash("three".into()));
-    assert!((&mut third).now_or_never().is_none());
-    for _ in 0..25 {
+    let second = loop {
+        let mut second = Box::pin(passwords.hash("two".into()));
+        if (&mut second).now_or_never().is_none() {
+            break second;
+        }
+        // The hasher has not taken the first one yet.
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    };
+    for _ in 0..11 {
         let refused = guess(&world.stranger, "ada@example.org").await;
         assert_eq!(refused.refused(503, "busy").header("retry-after"), "1");
     }
-    drop((second, third));
+    first.await.expect("a comparison");
+    second.await.expect("a hash");
     guess(&world.stranger, "ada@example.org")
         .await
         .refused(401, "wrong-credentials");
@@ -438,6 +444,28 @@ async fn one_network_causes_few_mails() {
     forget(&world.stranger.at("198.51.100.9"), "ada@example.org")
         .await
         .refused(429, "too-many-requests");
+}
+
+#[actix_web::test]
+async fn a_clock_that_was_ahead_neither_empties_a_bucket_nor_locks_it() {
+    let world = World::new().await;
+    world.founder("Ada").await;
+    let there = world.stranger.at(ELSEWHERE);
+    world.pass(Duration::days(3));
+    for _ in 0..10 {
+        guess(&there, "ada@example.org").await.expect(401);
+    }
+    world.pass(Duration::days(-3));
+    guess(&there, "ada@example.org")
+        .await
+        .refused(401, "wrong-credentials");
+    let refused = guess(&there, "ada@example.org").await;
+    let refused = refused.refused(429, "too-many-failures");
+    assert_eq!(refused.header("retry-after"), "360");
+    world.pass(Duration::minutes(6));
+    sign_in(&there, "ada@example.org", PASSWORD)
+        .await
+        .expect(201);
 }
 
 #[actix_web::test]

@@ -121,7 +121,9 @@ impl Deeds<'_> {
         let coach = self.stage.id("forma");
         let body = json!({ "account_id": coach, "role": "coach", "kind": "lead" });
         let assignments = format!("{path}/assignments");
-        self.post("assign_person", "carl", &assignments, body).await;
+        let assigned = self.post("assign_person", "carl", &assignments, body).await;
+        let assignment = format!("{assignments}/{}", assigned.text_at("/id"));
+        self.coaching(&path, &assignment).await;
         let cohort = self.stage.id("c2");
         let enter = json!({ "kind": "enter", "to": "test", "reason": "R", "cohort_id": cohort });
         let steps = format!("{path}/transitions");
@@ -130,6 +132,22 @@ impl Deeds<'_> {
         let path = format!("/v1/projects/{project}/milestones/{open}");
         let done = json!({ "done": true });
         self.patch("change_milestone", "ed", &path, done).await;
+    }
+
+    async fn coaching(&mut self, project: &str, assignment: &str) {
+        let budget = json!({ "hours_budget": 9 });
+        self.patch("change_assignment", "carl", assignment, budget)
+            .await;
+        let sessions = format!("{project}/coaching-sessions");
+        let body =
+            json!({ "starts_at": "2026-04-01T09:00:00Z", "planned_minutes": 30, "agenda": "A" });
+        let booked = self
+            .post("book_coaching_session", "forma", &sessions, body)
+            .await;
+        let session = format!("{sessions}/{}", booked.text_at("/id"));
+        let agenda = json!({ "agenda": "B" });
+        self.patch("change_coaching_session", "forma", &session, agenda)
+            .await;
     }
 
     async fn applications(&mut self) {

@@ -287,6 +287,40 @@ pub const PROJECTS: &[ProjectFact] = &[
     },
 ];
 
+/// A coaching session, its coach, who booked it, and the field that its private notes are known by.
+pub struct SessionFact {
+    pub name: &'static str,
+    pub project: &'static str,
+    pub coach: &'static str,
+    pub booked_by: &'static str,
+    pub private: &'static str,
+}
+
+/// The first was held, the second cancelled before its coach left, the third is to come.
+pub const SESSIONS: [SessionFact; 3] = [
+    SessionFact {
+        name: "session of coco in pa",
+        project: "pa",
+        coach: "coco",
+        booked_by: "coco",
+        private: "private",
+    },
+    SessionFact {
+        name: "session of forma in pa",
+        project: "pa",
+        coach: "forma",
+        booked_by: "carl",
+        private: "aside",
+    },
+    SessionFact {
+        name: "session of kim in pb",
+        project: "pb",
+        coach: "kim",
+        booked_by: "cora",
+        private: "private",
+    },
+];
+
 /// # Panics
 /// Where the facts know no such project.
 pub fn project_named(name: &str) -> &'static ProjectFact {

@@ -75,6 +75,13 @@ fn every_canary_was_read(findings: &Findings) {
         "next",
         "milestone",
         "reason",
+        "agenda",
+        "place",
+        "said",
+        "action",
+        "private",
+        "aside",
+        "cancelled",
     ];
     let of_project = of_project.map(|field| ("pa", field)).into_iter();
     let others = [

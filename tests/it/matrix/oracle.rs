@@ -1,6 +1,8 @@
 //! What may be seen and done, worked out from the facts alone: sets and conditions, no code of the product.
 
-use super::facts::{COHORTS, KEYS, PEOPLE, PROGRAMMES, PROJECTS, Place, ProjectFact, Right};
+use super::facts::{
+    COHORTS, KEYS, PEOPLE, PROGRAMMES, PROJECTS, Place, ProjectFact, Right, SESSIONS,
+};
 use super::facts::{person_named, project_named};
 
 /// What stands behind a request.
@@ -191,6 +193,19 @@ pub fn sees_network(who: &Subject) -> bool {
     who.runs_all() || who.at("partner", Place::Network)
 }
 
+/// Runs the coaching of a project: decides about it, or is its coordinator.
+pub fn coordinates(who: &Subject, project: &str) -> bool {
+    let assigned = who.works_for.contains(&project) && !who.coaches.contains(&project);
+    manages(who, project) || assigned
+}
+
+/// Who may change a coaching session, and read its private notes: its coach as long as they coach the project, and
+/// those who run its coaching. No key.
+pub fn owns_session(who: &Subject, project: &str, coach: &str) -> bool {
+    let own = who.name == coach && who.coaches.contains(&project);
+    who.kind == Kind::Person && (own || coordinates(who, project))
+}
+
 /// Somebody who works in the network, so that coordinators see them.
 pub fn is_at_work(person: &str) -> bool {
     let rights = person_named(person).map_or(&[][..], |one| one.rights);
@@ -215,6 +230,8 @@ pub fn sees_key(who: &Subject, key: &str) -> bool {
 /// What an event is about, as far as scope is concerned.
 #[derive(Debug, Clone)]
 pub struct EventFact {
+    /// Something was refused to somebody.
+    pub refusal: bool,
     pub project: Option<&'static str>,
     pub region: Option<String>,
     /// The account that it is about.
@@ -227,7 +244,8 @@ pub fn sees_event(who: &Subject, own_id: &str, event: &EventFact) -> bool {
         *role == "coordinator" && here
     };
     let around = |name| on_team(who, name) || who.works_for.contains(&name);
-    who.runs_all()
+    who.is_admin()
+        || (who.runs_all() && !event.refusal)
         || who.rights.iter().any(in_region)
         || event.project.is_some_and(around)
         || (who.kind == Kind::Person && event.account.as_deref() == Some(own_id))
@@ -248,6 +266,16 @@ pub fn was_told(who: &str, project: &str) -> bool {
         || person.works_for.contains(&project)
         || person.worked_for.contains(&project)
         || (speaks_for_lead && project_named(project).has_moved)
+}
+
+/// Was told of a project's coaching sessions at some time.
+fn was_invited(who: &str, project: &str) -> bool {
+    person_named(who).is_some_and(|one| {
+        let on_team = |(role, place): &Right| TEAM.contains(role) && is_project(*place, project);
+        one.rights.iter().any(on_team)
+            || one.works_for.contains(&project)
+            || one.worked_for.contains(&project)
+    })
 }
 
 /// Everybody who is or was around a project, so that whoever reads its pages reads their names.
@@ -272,6 +300,15 @@ pub fn may_know(who: &Subject, object: &str, field: &str) -> bool {
             "feedback" => sees_application(who, name) || reads_inside(who, name),
             "title" => sees(who, name) || sees_application(who, name) || was_told(who.name, name),
             "summary" | "website" => sees(who, name) || sees_application(who, name),
+            "private" | "aside" => {
+                let coach = SESSIONS
+                    .iter()
+                    .find(|one| one.project == name && one.private == field);
+                coach.is_some_and(|one| owns_session(who, name, one.coach))
+            }
+            "agenda" | "place" | "cancelled" => {
+                reads_inside(who, name) || was_invited(who.name, name)
+            }
             "milestone" => reads_inside(who, name) || was_told(who.name, name),
             _ => reads_inside(who, name),
         };
@@ -296,7 +333,9 @@ pub fn may_know(who: &Subject, object: &str, field: &str) -> bool {
 pub fn may_be_written(to: &str, object: &str, field: &str) -> bool {
     if PROJECTS.iter().any(|one| one.name == object) {
         let told = ["title", "feedback", "reason", "lesson", "milestone"];
-        return told.contains(&field) && was_told(to, object);
+        let invited = ["agenda", "place", "cancelled"];
+        return (told.contains(&field) && was_told(to, object))
+            || (invited.contains(&field) && was_invited(to, object));
     }
     let of = |name: &str| was_told(to, name);
     if let Some((cohort, _, _)) = COHORTS.iter().find(|(name, _, _)| *name == object) {

@@ -3,7 +3,7 @@
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use super::facts::{PROJECTS, ProjectFact};
+use super::facts::{PROJECTS, ProjectFact, SESSIONS};
 use super::world::{Stage, canary};
 
 /// Tells it, and keeps the ids of what it leaves behind.
@@ -82,9 +82,37 @@ async fn assignments(stage: &mut Stage) {
         let made = stage.post(coordinator, &path, body).await;
         stage.keep(name, made.text_at("/id"));
     }
+    sessions(stage).await;
     let (project, work) = (stage.id("pa"), stage.id("work of forma"));
     let path = format!("/v1/projects/{project}/assignments/{work}");
     stage.client("carl").delete(&path).await.expect(204);
+}
+
+async fn sessions(stage: &mut Stage) {
+    for fact in &SESSIONS {
+        let path = format!("/v1/projects/{}/coaching-sessions", stage.id(fact.project));
+        let body = json!({
+            "coach_id": stage.id(fact.coach), "starts_at": "2026-03-02T10:00:00Z", "planned_minutes": 60,
+            "place": canary(fact.project, "place"), "agenda": canary(fact.project, "agenda"),
+            "private_notes": canary(fact.project, fact.private),
+        });
+        let made = stage.post(fact.booked_by, &path, body).await;
+        stage.keep(fact.name, made.text_at("/id"));
+    }
+    let held = json!({
+        "state": "held", "held_minutes": 50, "notes": canary("pa", "said"),
+        "actions": [{ "what": canary("pa", "action") }],
+    });
+    let cancelled = json!({ "state": "cancelled", "cancel_reason": canary("pa", "cancelled") });
+    for (who, session, change) in [
+        ("coco", SESSIONS[0].name, held),
+        ("carl", SESSIONS[1].name, cancelled),
+    ] {
+        let (project, id) = (stage.id("pa"), stage.id(session));
+        let path = format!("/v1/projects/{project}/coaching-sessions/{id}");
+        let client = stage.client(who);
+        client.patch(&path, "*", change).await.expect(200);
+    }
 }
 
 /// A milestone that is done, one that is not, a report, and a pause with its reason.

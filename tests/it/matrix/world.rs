@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use chrono::Duration;
 use colonnade::auth::{Grant, Role, Scope};
+use colonnade::events::REFUSALS;
 use colonnade::lang::Lang;
 use serde_json::{Value, json};
 
@@ -14,6 +15,9 @@ use crate::support::{Client, Setup, World};
 
 /// Access tokens hold two days here, so that one can run out.
 const TOKEN_MINUTES: i64 = 2 * 24 * 60;
+
+/// The one of a sign-up that nobody confirms.
+const UNA_PASSWORD: &str = "cnry-una-zonnebloem-twaalf";
 
 /// The world, the ids of everything in it, and everybody who asks.
 pub struct Stage {
@@ -253,9 +257,9 @@ impl Stage {
     /// A sign-up that was never confirmed, a code that ran out unsent, and everything else delivered.
     async fn mailboxes(&mut self) {
         let body = json!({
-            "email": address("una"), "password": "cnry-una-password", "name": canary("una", "name"), "language": "en",
+            "email": address("una"), "password": UNA_PASSWORD, "name": canary("una", "name"), "language": "en",
         });
-        self.secrets.push("cnry-una-password".into());
+        self.secrets.push(UNA_PASSWORD.into());
         self.world
             .stranger
             .post("/v1/accounts", body)
@@ -271,7 +275,13 @@ impl Stage {
         );
         let forgotten = json!({ "email": address("eve") });
         let path = "/v1/accounts/password-reset";
+        let database = &self.world.database;
+        database.execute(
+            "INSERT INTO held_work SELECT 'send_mail', 'waits', created_at FROM accounts LIMIT 1",
+        );
         self.world.stranger.post(path, forgotten).await.expect(202);
+        self.world.deliver().await;
+        database.execute("DELETE FROM held_work");
         self.world.pass(Duration::hours(3));
         self.world.deliver().await;
         let dead = self.client("adam").list("/v1/mails?state=dead").await;
@@ -294,7 +304,7 @@ impl Stage {
     /// The ledger as an admin reads it, all of it: what each row is about.
     async fn ledger(&mut self) {
         loop {
-            let after = self.events.last().map_or(0, |(sequence, _)| *sequence);
+            let after = self.events.last().map_or(0, |(position, _)| *position);
             let path = format!("/v1/events?after={after}&limit=100");
             let page = self.client("adam").get(&path).await.expect(200).json();
             let rows = page["data"].as_array().cloned().unwrap_or_default();
@@ -321,8 +331,9 @@ impl Stage {
         let account = text("subject_id").filter(|_| row["subject_kind"] == "account");
         let region = text("region");
         (
-            row["sequence"].as_i64().unwrap_or_default(),
+            row["position"].as_i64().unwrap_or_default(),
             EventFact {
+                refusal: REFUSALS.contains(&row["kind"].as_str().unwrap_or_default()),
                 project,
                 region,
                 account,
@@ -374,6 +385,10 @@ impl Stage {
                 ..Subject::plain(key.name, kind(key.standing, Kind::Key))
             };
             self.asking.push((subject, self.client(key.name)));
+        }
+        // Each from a network of their own: what one asks for is not counted against the others.
+        for (number, (_, client)) in self.asking.iter_mut().enumerate() {
+            *client = client.at(&format!("198.51.100.{number}"));
         }
     }
 }

@@ -100,6 +100,7 @@ fn own(stage: &Stage) -> Vec<Row> {
         ),
         one("sign_out", Case::plain("own").fresh(Fresh::OwnSession)),
         row("end_session", "signed-in", end_session(stage)),
+        one("end_other_sessions", Case::plain("own").changes(204)),
         one(
             "list_notifications",
             counted(stage, "notifications", "1 = 1").query("limit=100"),

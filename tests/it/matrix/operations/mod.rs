@@ -1,6 +1,7 @@
 //! The table: a row for each operation of the OpenAPI document.
 
 mod accounts;
+mod coaching;
 pub mod network;
 mod projects;
 
@@ -11,5 +12,6 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
     let mut rows = accounts::rows(stage);
     rows.extend(network::rows(stage));
     rows.extend(projects::rows(stage));
+    rows.extend(coaching::rows(stage));
     rows
 }

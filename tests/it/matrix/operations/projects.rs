@@ -1,22 +1,23 @@
-//! Rows about projects and all that hangs on them: team, assignments, reports, journey, applications, the ledger.
+//! Rows about projects and what hangs on them: team, journey, applications, the ledger.
 
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
 
 use crate::matrix::cases::{
-    Case, Fresh, Row, applications, column, forbidden_unless, projects, row, same, strays,
-    to_change, to_change_application, to_decide, to_look_inside, to_manage,
-    to_represent_application, to_see, to_see_application,
+    Case, Row, applications, column, forbidden_unless, projects, row, same, strays, to_change,
+    to_change_application, to_decide, to_look_inside, to_manage, to_represent_application, to_see,
+    to_see_application,
 };
 use crate::matrix::facts::{PROJECTS, ProjectFact};
 use crate::matrix::oracle::{
-    EventFact, Subject, manages, represents, sees, sees_application, sees_event,
+    EventFact, Kind, Subject, manages, represents, sees, sees_application, sees_event,
 };
 use crate::matrix::world::{Stage, canary};
+use crate::support::Answer;
 
-const READING: &str = "read-projects";
-const PEOPLE: &str = "signed-in";
+pub const READING: &str = "read-projects";
+pub const PEOPLE: &str = "signed-in";
 
 pub fn rows(stage: &Stage) -> Vec<Row> {
     let mut rows = vec![
@@ -30,15 +31,6 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
         row("change_project", PEOPLE, change_project(stage)),
         row("list_team", PEOPLE, pages(stage, None)),
         row("list_actions", PEOPLE, pages(stage, None)),
-        row(
-            "list_assignments",
-            READING,
-            pages(stage, Some("assignments")),
-        ),
-        row("assign_person", PEOPLE, assign(stage)),
-        row("end_assignment", PEOPLE, end_assignment(stage)),
-        row("list_updates", READING, pages(stage, Some("updates"))),
-        row("write_update", PEOPLE, write_update(stage)),
         row(
             "list_transitions",
             READING,
@@ -116,7 +108,7 @@ fn change_project(stage: &Stage) -> Vec<Case> {
 }
 
 /// The pages inside a project. As many rows as the table has of it, and only those.
-fn pages(stage: &Stage, table: Option<&str>) -> Vec<Case> {
+pub fn pages(stage: &Stage, table: Option<&str>) -> Vec<Case> {
     projects(stage, to_look_inside, |case, name| {
         let Some(table) = table else {
             return case;
@@ -137,55 +129,6 @@ fn pages(stage: &Stage, table: Option<&str>) -> Vec<Case> {
                 Err(format!("LEAK: {found} rows, not {rows}"))
             }
         })
-    })
-}
-
-fn assign(stage: &Stage) -> Vec<Case> {
-    let body =
-        |name: &str| json!({ "account_id": stage.id(name), "role": "coach", "kind": "expert" });
-    projects(stage, to_manage, |case, _| {
-        case.body(body("forma")).harmless(body("ada"), 409)
-    })
-}
-
-fn end_assignment(stage: &Stage) -> Vec<Case> {
-    let pair = |project: &str, work: &str| [stage.id(project), stage.id(work)];
-    let open = [
-        ("pa", "work of coco"),
-        ("pa", "coordination of pa"),
-        ("pb", "work of kim"),
-        ("pe", "coordination of pe"),
-    ];
-    let open = open.into_iter().map(|(project, work)| {
-        let case = Case::to(&format!("{work} in {project}"), &pair(project, work));
-        case.unless(move |who| to_manage(who, project))
-            .fresh(Fresh::Assignment(project))
-    });
-    let gone = [
-        ("pa", "work of forma"),
-        ("pa", "work of kim"),
-        ("pb", "work of coco"),
-        ("pe", "coordination of pa"),
-        ("pa", "ada"),
-    ];
-    let gone = gone.into_iter().map(|(project, work)| {
-        let case = Case::to(&format!("{work} in {project}"), &pair(project, work));
-        case.unless(move |who| to_manage(who, project).or(Some(404)))
-    });
-    open.chain(gone).collect()
-}
-
-/// Who reports: whoever works for it, speaks for it or runs it.
-fn to_report(who: &Subject, project: &str) -> Option<u16> {
-    let reports =
-        who.works_for.contains(&project) || manages(who, project) || represents(who, project);
-    to_see(who, project).or(forbidden_unless(reports))
-}
-
-fn write_update(stage: &Stage) -> Vec<Case> {
-    let body = json!({ "note": "All is well.", "confidence": "green" });
-    projects(stage, to_report, |case, _| {
-        case.body(body.clone()).changes(201)
     })
 }
 
@@ -401,16 +344,23 @@ fn create_application(stage: &Stage) -> Vec<Case> {
     known.chain(stray).collect()
 }
 
+/// The positions of the rows that were there before anybody asked. What came since are refusals.
+fn up_to(last: i64, answer: &Answer) -> BTreeSet<String> {
+    let all = column(answer, "position").into_iter();
+    all.filter(|position| position.parse::<i64>().is_ok_and(|one| one <= last))
+        .collect()
+}
+
 /// The whole ledger in windows, each the first hundred rows after a number.
 fn list_events(stage: &Stage) -> Vec<Case> {
     let events = &stage.events;
-    let last = events.last().map_or(0, |(sequence, _)| *sequence);
+    let last = events.last().map_or(0, |(position, _)| *position);
     let windows = (0..=last).step_by(100);
     let cases = windows.map(|after| {
         let mine: Vec<(String, EventFact)> = events
             .iter()
-            .filter(|(sequence, _)| *sequence > after)
-            .map(|(sequence, fact)| (sequence.to_string(), fact.clone()))
+            .filter(|(position, _)| *position > after)
+            .map(|(position, fact)| (position.to_string(), fact.clone()))
             .collect();
         let ids = stage.people_ids();
         Case::plain(&format!("after {after}"))
@@ -420,10 +370,21 @@ fn list_events(stage: &Stage) -> Vec<Case> {
                 let seen = mine.iter().filter(|(_, fact)| sees_event(who, &own, fact));
                 let expected = seen
                     .take(100)
-                    .map(|(sequence, _)| sequence.clone())
+                    .map(|(position, _)| position.clone())
                     .collect();
-                same(&column(answer, "sequence").into_iter().collect(), &expected)
+                same(&up_to(last, answer), &expected)
             })
     });
-    cases.collect()
+    let ids = stage.people_ids();
+    let refused = Case::plain("what was refused since")
+        .query(&format!("after={last}&limit=100"))
+        .check(move |who, answer| {
+            let own = ids.get(who.name).filter(|_| who.kind == Kind::Person);
+            let theirs = |about: &String| who.is_admin() || Some(about) == own;
+            match column(answer, "subject_id").iter().find(|id| !theirs(id)) {
+                None => Ok(()),
+                Some(id) => Err(format!("LEAK of what was refused to {id}")),
+            }
+        });
+    cases.chain([refused]).collect()
 }
