@@ -71,7 +71,7 @@ fn search_on_postgresql(conn: &mut Conn, query: String) -> Result<Condition> {
     let (start, end) = if few {
         (
             "projects.id = ANY (ARRAY(SELECT hits.id FROM projects hits WHERE hits.",
-            ")))",
+            "))))",
         )
     } else {
         ("projects.", "))")
