@@ -38,13 +38,12 @@ impl<S> QueryId for Written<S> {
 
 impl<S: QueryFragment<Pg>> QueryFragment<MultiBackend> for Written<S> {
     fn walk_ast<'b>(&'b self, mut pass: AstPass<'_, 'b, MultiBackend>) -> QueryResult<()> {
-        let text = match self.text.get() {
-            Some(text) => text,
-            None => {
-                let mut builder = PgQueryBuilder::default();
-                self.selection.to_sql(&mut builder, &Pg)?;
-                self.text.get_or_init(|| builder.finish())
-            }
+        let text = if let Some(text) = self.text.get() {
+            text
+        } else {
+            let mut builder = PgQueryBuilder::default();
+            self.selection.to_sql(&mut builder, &Pg)?;
+            self.text.get_or_init(|| builder.finish())
         };
         pass.push_sql(text);
         Ok(())
