@@ -967,7 +967,7 @@ async fn few_and_many_are_found_alike() {
     }
     copies(&world, "Original", 1001);
     let found = async |text: &str| {
-        let path = format!("/v1/projects?q={text}");
+        let path = format!("/v1/projects?q={text}&limit=100");
         let page = coordinator.get(&path).await.expect(200).json();
         page["data"].as_array().expect("a list").len()
     };

@@ -137,16 +137,17 @@ fn is_password(sink: &Sink, line: &str) -> bool {
     password.is_some_and(|password| line.ends_with(&plain("colonnade", password)))
 }
 
+/// A message up to the dot that ends it. One that breaks off before is none: its sender has been killed.
 fn read_message(wire: &mut Wire) -> std::io::Result<String> {
     let mut message = String::new();
     while let Some(line) = wire.hear()? {
         if line == "." {
-            break;
+            return Ok(message);
         }
         message.push_str(line.strip_prefix('.').unwrap_or(&line));
         message.push_str("\r\n");
     }
-    Ok(message)
+    Err(std::io::ErrorKind::UnexpectedEof.into())
 }
 
 fn take(sink: &Sink, recipients: &[String], message: &str) -> std::io::Result<&'static str> {
