@@ -102,6 +102,35 @@ fn code_of(status: StatusCode) -> &'static str {
     }
 }
 
+/// What to send instead of an answer that actix gives by itself to what it can't parse: a bare head. Every answer of ours
+/// has a request's id.
+#[must_use]
+pub fn instead_of(answer: &[u8]) -> Option<Vec<u8>> {
+    let failed = answer.strip_prefix(b"HTTP/1.1 4")?;
+    let head = std::str::from_utf8(failed).ok()?.strip_suffix("\r\n\r\n")?;
+    if head.contains("x-request-id") {
+        return None;
+    }
+    let status: u16 = format!("4{}", head.get(..2)?).parse().ok()?;
+    let status = StatusCode::from_u16(status).ok()?;
+    let problem = document(Refused::new(code_of(status)), status, "*", "", Lang::En);
+    let body = serde_json::to_string(&problem).ok()?;
+    let kept = head.split("\r\n").filter(|line| {
+        let line = line.to_ascii_lowercase();
+        !line.starts_with("content-") && !line.starts_with("transfer-")
+    });
+    let head: Vec<&str> = kept.collect();
+    Some(
+        format!(
+            "HTTP/1.1 4{}\r\ncontent-type: {MEDIA_TYPE}\r\ncontent-length: {}\r\ncache-control: no-store\r\n\
+             x-content-type-options: nosniff\r\n\r\n{body}",
+            head.join("\r\n"),
+            body.len()
+        )
+        .into_bytes(),
+    )
+}
+
 /// Writes the problem document into an answer that needs one.
 pub fn write(
     response: HttpResponse,

@@ -1,4 +1,5 @@
-//! A client's connection that ends when an answer is read too slowly; actix has such limits for requests only.
+//! A client's connection: it ends when an answer is read too slowly (actix has such limits for requests only), and what
+//! actix answers by itself, before any of our code sees the request, leaves it as a problem document.
 
 use std::io;
 use std::pin::Pin;
@@ -9,11 +10,15 @@ use actix_web::rt::net::TcpStream;
 use actix_web::rt::time::{Sleep, sleep};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use super::problem;
+
 pub struct Stream {
     io: TcpStream,
     patience: Duration,
     /// Runs from the moment when an answer first had to wait for its reader until all of it has left.
     late: Option<Pin<Box<Sleep>>>,
+    /// Our answer in the place of actix's own, and how much of it has left.
+    instead: Option<(Vec<u8>, usize)>,
 }
 
 impl Stream {
@@ -23,6 +28,7 @@ impl Stream {
             io,
             patience,
             late: None,
+            instead: None,
         }
     }
 
@@ -53,10 +59,26 @@ impl AsyncWrite for Stream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match Pin::new(&mut self.io).poll_write(cx, bytes) {
-            Poll::Pending => self.wait(cx),
-            done @ Poll::Ready(_) => done,
+        let this = &mut *self;
+        if this.instead.is_none() {
+            this.instead = problem::instead_of(bytes).map(|own| (own, 0));
         }
+        let Some((own, left)) = &mut this.instead else {
+            return match Pin::new(&mut this.io).poll_write(cx, bytes) {
+                Poll::Pending => this.wait(cx),
+                done @ Poll::Ready(_) => done,
+            };
+        };
+        while let Some(rest) = own.get(*left..).filter(|rest| !rest.is_empty()) {
+            match Pin::new(&mut this.io).poll_write(cx, rest) {
+                Poll::Pending => return this.wait(cx),
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(written)) => *left += written,
+                failed @ Poll::Ready(Err(_)) => return failed,
+            }
+        }
+        this.instead = None;
+        Poll::Ready(Ok(bytes.len()))
     }
 
     /// Actix flushes when it has written all it had.

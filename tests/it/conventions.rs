@@ -333,6 +333,37 @@ fn head(client: &Client, line: &str) -> String {
     )
 }
 
+#[actix_web::test]
+async fn what_no_parser_understands_is_a_problem_too() {
+    let world = World::new().await;
+    let wide = format!("GET /v1/me HTTP/1.1\r\nx: {}\r\n", "x".repeat(131_100));
+    for (said, status, code) in [
+        ("no such thing\r\n\r\n", 400, "unreadable"),
+        ("GET / HTTP/1.1\r\nno colon\r\n\r\n", 400, "unreadable"),
+        (wide.as_str(), 431, "headers-too-large"),
+    ] {
+        let mut stream = connect(&world).await;
+        let _ = stream.write_all(said.as_bytes()).await;
+        let answer = read_some(&mut stream).await;
+        let (head, body) = answer.split_once("\r\n\r\n").expect("a head and a body");
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{head}");
+        assert!(
+            head.contains("content-type: application/problem+json"),
+            "{head}"
+        );
+        assert!(
+            head.contains(&format!("content-length: {}", body.len())),
+            "{head}"
+        );
+        let problem: Value = serde_json::from_str(body).expect("a problem document");
+        assert_eq!(
+            (&problem["code"], &problem["status"]),
+            (&json!(code), &json!(status))
+        );
+    }
+    world.stranger.get("/health/live").await.expect(200);
+}
+
 async fn connect(world: &World) -> TcpStream {
     let address = world.stranger.base.trim_start_matches("http://").to_owned();
     TcpStream::connect(address).await.expect("a connection")

@@ -53,6 +53,8 @@ async fn two_that_start_at_once_share_the_work_and_one_can_die() {
         ("COLONNADE__NOTIFICATIONS__POLL_MILLISECONDS", "100"),
         ("COLONNADE__NOTIFICATIONS__LEASE_SECONDS", "6"),
         ("COLONNADE__MAIL__TIMEOUT_SECONDS", "2"),
+        // All of them sign up from one address.
+        ("COLONNADE__THROTTLE__MAILS_FROM_ADDRESS", "10000"),
     ] {
         environment.push((name, value.to_owned()));
     }
