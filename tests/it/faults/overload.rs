@@ -48,7 +48,7 @@ async fn press(client: &Client, until: Instant) -> (Vec<Duration>, Vec<Duration>
 async fn too_much_is_turned_away_early() {
     let mut ground = ground().await;
     for (name, value) in [
-        ("COLONNADE__DATABASE__WAIT_MILLISECONDS", "50"),
+        ("COLONNADE__DATABASE__WAIT_MILLISECONDS", "5"),
         ("COLONNADE__DATABASE__READERS", "1"),
         ("COLONNADE__DATABASE__PG_CONNECTIONS", "2"),
     ] {
