@@ -1,4 +1,4 @@
-//! The data layer: one connection type over two databases, and the only two ways in, `read` and `write`.
+//! The data layer: one connection type over two databases, and the only ways in: `read`, `write`, and `look_up` for rows by key.
 
 pub mod connection;
 pub mod dialect;
