@@ -9,7 +9,7 @@ mod store;
 pub use actions::{load, place_of};
 pub use model::{
     Call, CallId, Cohort, CohortId, Gate, MilestoneTemplate, OrganisationId, Pillar, PillarPlan,
-    Place, Programme, ProgrammeId, Requirement, Sector, enterprise_number,
+    Place, Programme, ProgrammeId, Requirement, Sector, enterprise_number, may_run,
 };
 pub use store::{
     call, call_by_slug, cohort, cohort_by_slug, leads, lock_cohort, organisation_by_slug,

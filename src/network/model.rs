@@ -5,6 +5,7 @@ use diesel::prelude::*;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::auth::{Caller, Role};
 use crate::db::schema::{
     calls, cohort_quotas, cohorts, mandates, organisations, postal_codes, programmes, provinces,
     regions,
@@ -273,6 +274,18 @@ pub struct Call {
     pub version: i64,
     pub created_at: Moment,
     pub updated_at: Moment,
+}
+
+/// Whether the caller sets up the call: its form, rubric, places. Its network's, programme's and cohort's coordinators do.
+#[must_use]
+pub fn may_run(caller: &Caller, call: &Call) -> bool {
+    caller.everywhere(Role::Coordinator)
+        || caller
+            .programmes(Role::Coordinator)
+            .contains(&call.programme_id.0)
+        || call
+            .cohort_id
+            .is_some_and(|cohort| caller.cohorts(Role::Coordinator).contains(&cohort.0))
 }
 
 /// Names out of a column.
