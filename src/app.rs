@@ -29,7 +29,7 @@ use crate::schema::Shapes;
 /// What one resource folder offers to the program.
 pub struct Slice {
     pub name: &'static str,
-    pub routes: fn(&mut Routes<'_>),
+    pub routes: fn(&mut Routes),
     pub jobs: &'static [Job],
     /// The problem codes that its rules can answer.
     pub codes: &'static [&'static str],
@@ -50,11 +50,14 @@ pub const SLICES: &[Slice] = &[
     crate::notifications::SLICE,
 ];
 
-/// Declares the routes of every slice.
-pub fn declare(routes: &mut Routes<'_>) {
+/// The routes of every slice.
+#[must_use]
+pub fn routes() -> Routes {
+    let mut routes = Routes::default();
     for slice in SLICES {
-        (slice.routes)(routes);
+        (slice.routes)(&mut routes);
     }
+    routes
 }
 
 /// The jobs that the worker knows.
@@ -97,6 +100,8 @@ pub struct App {
     pub identify: fn(&mut Conn, &Credentials, Moment) -> Result<Option<Caller>>,
     /// Finds where a person's mail goes; likewise.
     pub recipient: fn(&mut Conn, AccountId) -> Result<Option<Recipient>>,
+    /// Whether anybody is to hear of a kind of event; given by the slice that tells.
+    pub is_told: fn(&str) -> bool,
     stopping: AtomicBool,
 }
 
@@ -138,12 +143,6 @@ impl App {
             wait: Duration::from_millis(config.database.wait_milliseconds),
             answer: Duration::from_secs(config.database.answer_seconds),
         };
-        let mut table = RouteTable::default();
-        let _ = actix_web::App::new().configure(|cfg| {
-            let mut routes = Routes::new(cfg);
-            declare(&mut routes);
-            table = RouteTable::new(&routes.declared);
-        });
         Ok(Self {
             db: Db::start(place, sizes),
             tokens: Tokens::new(&secrets, config.auth.access_minutes),
@@ -155,11 +154,12 @@ impl App {
             mailer: Mailer::new(&config.mail)?,
             shapes: Shapes::default(),
             kept: Kept::default(),
-            routes: table,
+            routes: RouteTable::new(&routes().declared),
             openapi: crate::http::openapi::json()?.into(),
             bell: Notify::new(),
             identify,
             recipient: crate::accounts::recipient,
+            is_told: crate::notifications::is_told,
             stopping: AtomicBool::new(false),
             config,
             clock,

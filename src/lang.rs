@@ -17,8 +17,11 @@ impl Lang {
     /// The best of the four for an `Accept-Language` header (RFC 9110 §12.5.4); English where none fits.
     #[must_use]
     pub fn negotiate(header: Option<&str>) -> Self {
+        let Some(header) = header else {
+            return Self::En;
+        };
         let mut best = (Self::En, 0.0_f32);
-        for range in header.unwrap_or_default().split(',') {
+        for range in header.split(',') {
             let mut parts = range.split(';');
             let tag = parts.next().unwrap_or_default().trim();
             let weight = parts

@@ -16,13 +16,13 @@ use actix_web::web;
 use anyhow::{Context, bail};
 use metrics_exporter_prometheus::PrometheusHandle;
 
-use crate::app::{App, declare};
+use crate::app::{App, routes};
 use crate::auth::guard::guard;
 use crate::config::Config;
 use crate::db::migrate;
 use crate::events::anchor::Notes;
 use crate::http::stream::Stream;
-use crate::http::{Routes, middleware, pages};
+use crate::http::{middleware, pages};
 use crate::{accounts, clock, jobs, sessions, telemetry, throttle};
 
 /// Serves until SIGTERM or Ctrl-C.
@@ -150,7 +150,7 @@ fn site(
         )
         .wrap(from_fn(guard))
         .wrap(from_fn(middleware::surround))
-        .configure(|cfg| declare(&mut Routes::new(cfg)))
+        .configure(|server| routes().serve(server))
         .configure(pages::register)
         .default_service(web::to(middleware::nothing_here))
 }

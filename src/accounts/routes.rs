@@ -18,7 +18,7 @@ use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::lang::Lang;
 use crate::throttle;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(sign_up, policy::PUBLIC);
     routes.add(verify_mailbox, policy::PUBLIC);
     routes.add(show_me, policy::SIGNED_IN);

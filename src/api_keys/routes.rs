@@ -14,7 +14,7 @@ use crate::error::Result;
 use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(create_api_key, policy::STAFF);
     routes.add(list_api_keys, policy::STAFF);
     routes.add(show_api_key, policy::STAFF);

@@ -17,7 +17,7 @@ use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::network::{CallId, CohortId, Pillar, Sector};
 use crate::projects::ProjectId;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(create_application, policy::SIGNED_IN);
     routes.add(list_applications, policy::READ_PROJECTS);
     routes.add(show_application, policy::READ_PROJECTS);

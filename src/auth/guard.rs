@@ -8,6 +8,7 @@ use actix_web::http::{Method, header};
 use actix_web::middleware::Next;
 use actix_web::{FromRequest, HttpMessage, HttpResponse, web};
 
+use super::callers::{Known, Proof};
 use super::tokens::{Access, Bad};
 use super::{Actor, Caller};
 use crate::app::App;
@@ -130,11 +131,12 @@ async fn identify(app: &App, req: &ServiceRequest) -> Result<Arc<Caller>> {
         .ok_or_else(|| Error::refused("token-not-accepted"))?;
     // Both before the caller is looked for, so that what is kept is never newer than they say.
     let (now, epoch) = (app.clock.now(), app.db.epoch());
-    if let Some(caller) = epoch.and_then(|epoch| app.callers.get(token, epoch, now)) {
-        return Ok(caller);
-    }
-    let (credentials, expiry) = credentials(app, token, now)?;
-    let find = app.identify;
+    let proof = match app.callers.get(token, epoch, now) {
+        Some(Known::Caller(caller)) => return Ok(caller),
+        Some(Known::Proof(proof)) => proof,
+        None => proof(app, token, now)?,
+    };
+    let (find, credentials) = (app.identify, proof.credentials.clone());
     let found = app
         .db
         .look_up(move |conn| find(conn, &credentials, now))
@@ -142,23 +144,27 @@ async fn identify(app: &App, req: &ServiceRequest) -> Result<Arc<Caller>> {
     let caller = found
         .map(Arc::new)
         .ok_or_else(|| Error::refused("token-not-accepted"))?;
-    if let Some(epoch) = epoch {
-        app.callers.keep(token, &caller, epoch, now, expiry);
-    }
+    app.callers.keep(token, &caller, proof, epoch, now);
     Ok(caller)
 }
 
-/// What a token or key proves by itself, and when it stops doing so if it says that itself.
-fn credentials(app: &App, token: &str, now: Moment) -> Result<(Credentials, Option<Moment>)> {
+/// Reads a token or key.
+fn proof(app: &App, token: &str, now: Moment) -> Result<Proof> {
     if token.starts_with("col_") {
         let digest = super::secrets::sha256(token.as_bytes());
-        return Ok((Credentials::ApiKey(digest), None));
+        return Ok(Proof {
+            credentials: Credentials::ApiKey(digest),
+            expiry: None,
+        });
     }
     let read = app.tokens.read(token, now).map_err(|bad| match bad {
         Bad::Expired => Error::refused("token-expired"),
         Bad::Forged => Error::refused("token-not-accepted"),
     })?;
-    Ok((Credentials::Access(read.0), Some(read.1)))
+    Ok(Proof {
+        credentials: Credentials::Access(read.0),
+        expiry: Some(read.1),
+    })
 }
 
 /// True for methods that change something.

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::http::{Ctx, Reply, Routes};
 use crate::network::{self, CohortId};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(show_cohort_dashboard, policy::DASHBOARDS);
     routes.add(show_region_dashboard, policy::DASHBOARDS);
     routes.add(show_dashboard, policy::DASHBOARDS);

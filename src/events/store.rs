@@ -19,13 +19,16 @@ use crate::native;
 /// The job that tells people about an event.
 pub const NOTIFY: &str = "notify";
 
-/// Writes a fact down and queues the telling, in the caller's transaction.
+/// Writes a fact down and queues the telling, if anybody is to be told, in the caller's transaction.
 ///
 /// # Errors
 /// The database's.
 pub fn record(tx: &mut Tx<'_>, fact: Fact) -> Result<i64> {
+    let is_told = (tx.app.is_told)(fact.kind);
     let seq = note(tx, fact)?;
-    jobs::enqueue(tx, NOTIFY, json!({ "event": seq }))?;
+    if is_told {
+        jobs::enqueue(tx, NOTIFY, json!({ "event": seq }))?;
+    }
     Ok(seq)
 }
 

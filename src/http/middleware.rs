@@ -1,6 +1,9 @@
 //! What surrounds every request: an id, limits on its head, security headers, problem documents, one log line.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BoxBody, MessageBody};
@@ -9,6 +12,7 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::{HttpMessage, HttpRequest, HttpResponse, web};
+use metrics::Histogram;
 use tracing::Instrument;
 
 use super::context::{RequestId, language};
@@ -144,10 +148,27 @@ fn log(req: &HttpRequest, method: &Method, status: StatusCode, started: Instant)
         |Pattern(path)| path,
     );
     let elapsed = started.elapsed();
-    metrics::histogram!("http_request_duration_seconds", "method" => name_of(method), "route" => route.clone(), "status" => status.as_str().to_owned())
-        .record(elapsed.as_secs_f64());
+    measure(method, &route, status, elapsed.as_secs_f64());
     let milliseconds = u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX);
     tracing::info!(%method, route = &*route, status = status.as_u16(), milliseconds, "answered");
+}
+
+/// The series of one method, route and status.
+type Series = HashMap<(Method, Arc<str>, u16), Histogram>;
+
+thread_local! {
+    /// To find a series by its labels takes longer than to write into it.
+    static SERIES: RefCell<Series> = RefCell::default();
+}
+
+fn measure(method: &Method, route: &Arc<str>, status: StatusCode, seconds: f64) {
+    let key = (method.clone(), route.clone(), status.as_u16());
+    SERIES.with_borrow_mut(|series| {
+        let histogram = series.entry(key).or_insert_with(|| {
+            metrics::histogram!("http_request_duration_seconds", "method" => name_of(method), "route" => route.clone(), "status" => status.as_str().to_owned())
+        });
+        histogram.record(seconds);
+    });
 }
 
 /// A method's name, without a copy of it where it is a common one.

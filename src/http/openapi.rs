@@ -15,21 +15,14 @@ use utoipa::{PartialSchema, ToSchema};
 
 use super::page::Format;
 use super::problem::{MEDIA_TYPE, Problem};
-use super::routes::{Declared, Routes, Rules};
+use super::routes::{Declared, Rules};
 use crate::auth::guard::is_writing;
 
 /// The whole document.
 #[must_use]
 pub fn document() -> OpenApi {
-    let mut routes_declared = Vec::new();
-    let mut schemas = Vec::new();
-    // Declaring needs a server's configuration to declare into; this one is thrown away.
-    let _ = actix_web::App::new().configure(|cfg| {
-        let mut routes = Routes::new(cfg);
-        crate::app::declare(&mut routes);
-        routes_declared = routes.declared;
-        schemas = routes.schemas;
-    });
+    let routes = crate::app::routes();
+    let mut schemas = routes.schemas;
     Problem::schemas(&mut schemas);
     schemas.push(("Problem".into(), Problem::schema()));
     let mut components = Components::new();
@@ -42,7 +35,7 @@ pub fn document() -> OpenApi {
         .info(info())
         .components(Some(components))
         .build();
-    for route in routes_declared {
+    for route in routes.declared {
         for (path, item) in described(route) {
             match api.paths.paths.get_mut(&path) {
                 Some(known) => known.merge_operations(item),

@@ -1,11 +1,14 @@
 //! Every route is declared once, with its policy; that one declaration feeds the server, the guard and the
 //! OpenAPI document.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 
+use actix_web::Scope;
 use actix_web::dev::HttpServiceFactory;
+use actix_web::guard::fn_guard;
 use actix_web::http::Method;
-use actix_web::web::ServiceConfig;
+use actix_web::web::{self, ServiceConfig};
 use utoipa::openapi::RefOr;
 use utoipa::openapi::path::{HttpMethod, Paths};
 use utoipa::openapi::schema::Schema;
@@ -14,8 +17,10 @@ use utoipa_actix_web::OpenApiFactory;
 use crate::auth::Policy;
 
 /// Collects the declarations of all slices.
-pub struct Routes<'a> {
-    actix: &'a mut ServiceConfig,
+#[derive(Default)]
+pub struct Routes {
+    /// By what follows `/v1/`. The server tries one route after the other; so it tries those of one collection only.
+    collections: Vec<(String, Scope)>,
     pub declared: Vec<Declared>,
     pub schemas: Vec<(String, RefOr<Schema>)>,
 }
@@ -36,12 +41,16 @@ pub struct Rules {
     pub versioned: bool,
 }
 
-impl<'a> Routes<'a> {
-    pub fn new(actix: &'a mut ServiceConfig) -> Self {
-        Self {
-            actix,
-            declared: Vec::new(),
-            schemas: Vec::new(),
+/// Tried before the others.
+const BUSIEST: [&str; 3] = ["projects", "cohorts", "applications"];
+
+impl Routes {
+    /// Gives what was declared to the server.
+    pub fn serve(mut self, server: &mut ServiceConfig) {
+        self.collections
+            .sort_by_key(|(name, _)| !BUSIEST.contains(&name.as_str()));
+        for (_, routes) in self.collections {
+            server.service(routes);
         }
     }
 
@@ -79,6 +88,8 @@ impl<'a> Routes<'a> {
     {
         let docs = handler.paths();
         handler.schemas(&mut self.schemas);
+        let name = docs.paths.keys().next().map_or("", |path| collection(path));
+        let name = name.to_owned();
         for (path, item) in &docs.paths {
             for (method, operation) in [
                 (HttpMethod::Get, &item.get),
@@ -97,8 +108,30 @@ impl<'a> Routes<'a> {
                 }
             }
         }
-        self.actix.service(handler);
+        self.serve_in(name, handler);
     }
+
+    fn serve_in(&mut self, name: String, handler: impl HttpServiceFactory + 'static) {
+        let known = self
+            .collections
+            .iter()
+            .position(|(known, _)| *known == name);
+        let (name, routes) = match known {
+            Some(at) => self.collections.remove(at),
+            None => {
+                let wanted = name.clone();
+                let ours = fn_guard(move |ctx| collection(ctx.head().uri.path()) == wanted);
+                (name, web::scope("").guard(ours))
+            }
+        };
+        self.collections.push((name, routes.service(handler)));
+    }
+}
+
+/// The collection that a path is in: what follows `/v1/`.
+fn collection(path: &str) -> &str {
+    let rest = path.strip_prefix("/v1/").unwrap_or_default();
+    rest.split('/').next().unwrap_or_default()
 }
 
 fn actix_method(method: &HttpMethod) -> Method {
@@ -115,9 +148,9 @@ fn actix_method(method: &HttpMethod) -> Method {
 #[derive(Clone)]
 pub struct Pattern(pub Arc<str>);
 
-/// The finished table, in the order in which the routes were declared.
+/// The finished table: the routes of each collection, in the order in which they were declared.
 #[derive(Default)]
-pub struct RouteTable(Vec<Entry>);
+pub struct RouteTable(HashMap<String, Vec<Entry>>);
 
 struct Entry {
     method: Method,
@@ -143,14 +176,22 @@ fn depth(path: &str) -> usize {
 impl RouteTable {
     #[must_use]
     pub fn new(declared: &[Declared]) -> Self {
-        let entry = |route: &Declared| Entry {
-            method: route.method.clone(),
-            path: route.path.as_str().into(),
-            depth: depth(&route.path),
-            beginning: route.path.find('{').unwrap_or(route.path.len()),
-            rules: route.rules,
-        };
-        Self(declared.iter().map(entry).collect())
+        let mut table = HashMap::<String, Vec<Entry>>::new();
+        for route in declared {
+            let collection = collection(&route.path).to_owned();
+            table.entry(collection).or_default().push(Entry {
+                method: route.method.clone(),
+                path: route.path.as_str().into(),
+                depth: depth(&route.path),
+                beginning: route.path.find('{').unwrap_or(route.path.len()),
+                rules: route.rules,
+            });
+        }
+        Self(table)
+    }
+
+    fn near(&self, path: &str) -> impl Iterator<Item = &Entry> {
+        self.0.get(collection(path)).into_iter().flatten()
     }
 
     /// Pattern and rules of the route that the server will choose for a path: the first one declared that fits it and
@@ -158,7 +199,7 @@ impl RouteTable {
     #[must_use]
     pub fn find(&self, method: &Method, path: &str) -> Option<(Pattern, Rules)> {
         let depth = depth(path);
-        let mut fitting = self.0.iter().filter(|entry| {
+        let mut fitting = self.near(path).filter(|entry| {
             entry.may_fit(depth, path) && entry.method == *method && fits(&entry.path, path)
         });
         fitting
@@ -169,7 +210,7 @@ impl RouteTable {
     /// The methods that a path knows; empty for a path that is not there.
     #[must_use]
     pub fn methods(&self, path: &str) -> Vec<&str> {
-        let fitting = self.0.iter().filter(|entry| fits(&entry.path, path));
+        let fitting = self.near(path).filter(|entry| fits(&entry.path, path));
         let mut methods: Vec<&str> = fitting.map(|entry| entry.method.as_str()).collect();
         if methods.contains(&"GET") {
             methods.push("HEAD");
@@ -182,7 +223,8 @@ impl RouteTable {
     /// Every route, for the tests.
     pub fn all(&self) -> impl Iterator<Item = (&str, &Method, Rules)> {
         self.0
-            .iter()
+            .values()
+            .flatten()
             .map(|entry| (&*entry.path, &entry.method, entry.rules))
     }
 }

@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use queue::{Hold, dead, end_hold, enqueue, hold, holds, waiting};
+pub use queue::{Hold, dead, end_hold, enqueue, finish, hold, holds, waiting};
 pub use runner::{drain, run};
 
 use crate::app::App;
@@ -48,6 +48,8 @@ impl Task {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
     Done,
+    /// Done, and `finish` was called in the transaction that did it.
+    Settled,
     /// It may go better later.
     Retry(String),
     /// It will never go.

@@ -109,8 +109,11 @@ pub(super) fn bring_forward(
     Ok(due + free)
 }
 
-/// Work done is work gone.
-pub(super) fn done(conn: &mut Conn, id: JobId) -> QueryResult<()> {
+/// Work done is work gone. Work that changes the database calls this in the same transaction.
+///
+/// # Errors
+/// The database's.
+pub fn finish(conn: &mut Conn, id: JobId) -> QueryResult<()> {
     let done = diesel::delete(jobs::table.find(id));
     native!(conn, |c| done.execute(c)).map(|_| ())
 }

@@ -133,10 +133,11 @@ async fn settle(app: &Arc<App>, kind: &str, task: Task, outcome: Outcome) -> Res
         .increment(1);
     let now = app.clock.now();
     let (error, next) = match outcome {
+        Outcome::Settled => return Ok(()),
         Outcome::Done => {
             return app
                 .db
-                .write(move |conn| Ok(queue::done(conn, task.id)?))
+                .write(move |conn| Ok(queue::finish(conn, task.id)?))
                 .await;
         }
         Outcome::Retry(error) => (error, next_try(app, &task, now)),
@@ -162,7 +163,7 @@ fn next_try(app: &App, task: &Task, now: Moment) -> Option<Moment> {
 
 fn word(outcome: &Outcome) -> &'static str {
     match outcome {
-        Outcome::Done => "done",
+        Outcome::Done | Outcome::Settled => "done",
         Outcome::Retry(_) => "retry",
         Outcome::Fail(_) => "fail",
     }

@@ -23,7 +23,7 @@ use crate::lang::{Lang, Names};
 use crate::network::{CohortId, Pillar};
 use crate::projects::{self, ProjectId, State};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_actions, policy::SIGNED_IN);
     routes.add_versioned(move_project, policy::SIGNED_IN);
     routes.add(list_transitions, policy::READ_PROJECTS);

@@ -16,7 +16,7 @@ use crate::http::{Ctx, Page, Query, Routes};
 
 const DEFAULT_LIMIT: i64 = 20;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_events, policy::EVENTS);
 }
 

@@ -186,11 +186,11 @@ async fn note(app: &App, task: &Task, id: MailId, outcome: Outcome) -> Outcome {
     let now = app.clock.now();
     let last = task.attempts + 1 >= app.config.notifications.attempts;
     let (state, error, sent_at) = match &outcome {
-        Outcome::Done => ("sent", None, Some(now)),
+        Outcome::Done | Outcome::Settled => ("sent", None, Some(now)),
         Outcome::Retry(error) if !last => ("queued", Some(error.clone()), None),
         Outcome::Retry(error) | Outcome::Fail(error) => ("dead", Some(error.clone()), None),
     };
-    let attempts = task.attempts + 1;
+    let (job, attempts) = (task.id, task.attempts + 1);
     let noted = app.db.write(move |conn| {
         let noted = diesel::update(mails::table.find(id)).set((
             mails::state.eq(state),
@@ -200,9 +200,13 @@ async fn note(app: &App, task: &Task, id: MailId, outcome: Outcome) -> Outcome {
             mails::version.eq(mails::version + 1),
         ));
         native_change!(conn, noted, mails::version)?;
+        if sent_at.is_some() {
+            jobs::finish(conn, job)?;
+        }
         Ok(())
     });
     match noted.await {
+        Ok(()) if outcome == Outcome::Done => Outcome::Settled,
         Ok(()) => outcome,
         // It has left, or not; trying again with the same Message-ID is what is left to do.
         Err(error) => Outcome::Retry(error.to_string()),

@@ -16,7 +16,7 @@ use crate::coaching::{self, CoachingSessionId};
 use crate::error::Result;
 use crate::events::{self, Event, Fact};
 use crate::http::Seen;
-use crate::jobs::{Outcome, Task};
+use crate::jobs::{self, Outcome, Task};
 use crate::journey::{self, Transition, TransitionId};
 use crate::lang::Lang;
 use crate::mail::render::WORDS;
@@ -29,8 +29,12 @@ pub async fn notify(app: Arc<App>, task: Task) -> Outcome {
     let Some(seq) = task.payload.get("event").and_then(Value::as_i64) else {
         return Outcome::Fail("the work names no event".into());
     };
-    match app.run(Caller::system(), move |tx| fan_out(tx, seq)).await {
-        Ok(()) => Outcome::Done,
+    let work = move |tx: &mut Tx<'_>| {
+        fan_out(tx, seq)?;
+        Ok(jobs::finish(tx.conn, task.id)?)
+    };
+    match app.run(Caller::system(), work).await {
+        Ok(()) => Outcome::Settled,
         Err(error) if error.code() == Some("not-found") => {
             Outcome::Fail("the event is about something that is gone".into())
         }

@@ -6,6 +6,8 @@ mod routes;
 mod rules;
 mod store;
 
+pub use rules::is_told;
+
 use crate::app::Slice;
 use crate::events::NOTIFY;
 use crate::jobs::Job;

@@ -21,7 +21,7 @@ use crate::lang::Lang;
 use crate::mail::MailId;
 use crate::mail::outbox::{self, Mail};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_notifications, policy::SIGNED_IN);
     routes.add(show_notification, policy::SIGNED_IN);
     routes.add_versioned(change_notification, policy::SIGNED_IN);

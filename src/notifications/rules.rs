@@ -127,6 +127,12 @@ pub fn of(kind: &str) -> impl Iterator<Item = &'static Rule> {
     RULES.iter().filter(move |rule| rule.kind == kind)
 }
 
+/// Whether anybody is to hear of a kind of event.
+#[must_use]
+pub fn is_told(kind: &str) -> bool {
+    of(kind).next().is_some()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,7 +19,7 @@ use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::lang::Lang;
 use crate::network::{CohortId, Pillar, Sector};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(create_project, policy::SIGNED_IN);
     routes.add(list_projects, policy::READ_PROJECTS);
     routes.add(show_project, policy::READ_PROJECTS);

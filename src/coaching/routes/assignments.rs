@@ -19,7 +19,7 @@ use crate::projects::{
     self, Assignment, AssignmentId, AssignmentKind, AssignmentRole, NewAssignment, ProjectId,
 };
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_assignments, policy::READ_PROJECTS);
     routes.add(show_assignment, policy::READ_PROJECTS);
     routes.add(assign_person, policy::SIGNED_IN);

@@ -11,7 +11,7 @@ use crate::db::Moment;
 use crate::http::Routes;
 use crate::http::page::{Format, Paging};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     assignments::register(routes);
     sessions::register(routes);
     updates::register(routes);

@@ -19,7 +19,7 @@ use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::projects::{self, ProjectId};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_coaching_sessions, policy::READ_PROJECTS);
     routes.add(show_coaching_session, policy::READ_PROJECTS);
     routes.add(book_coaching_session, policy::SIGNED_IN);

@@ -19,7 +19,7 @@ use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::network::Pillar;
 use crate::projects::{self, Confidence, ProjectId};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_updates, policy::READ_PROJECTS);
     routes.add(write_update, policy::SIGNED_IN);
 }

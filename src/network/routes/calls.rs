@@ -18,7 +18,7 @@ use crate::network::model::{
 };
 use crate::network::store;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_programmes, policy::PUBLIC);
     routes.add(list_calls, policy::PUBLIC);
     routes.add(show_call, policy::PUBLIC);

@@ -17,7 +17,7 @@ use crate::network::files::CohortPart;
 use crate::network::model::{Cohort, CohortId, ProgrammeId, names};
 use crate::network::store::{self, Filter};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_cohorts, policy::DASHBOARDS);
     routes.add(show_cohort, policy::DASHBOARDS);
     routes.add(create_cohort, policy::ADMIN);

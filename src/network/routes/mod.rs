@@ -22,7 +22,7 @@ use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes};
 use crate::lang::{Lang, Names};
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_regions, policy::PUBLIC);
     routes.add(show_postal_code, policy::PUBLIC);
     routes.add(list_organisations, policy::PUBLIC);

@@ -7,7 +7,7 @@ mod sign_in;
 use crate::auth::policy;
 use crate::http::Routes;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(sign_in::sign_in, policy::PUBLIC);
     routes.add(sign_in::refresh_session, policy::PUBLIC);
     routes.add(devices::list_sessions, policy::SIGNED_IN);
