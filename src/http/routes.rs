@@ -112,17 +112,13 @@ impl Routes {
     }
 
     fn serve_in(&mut self, name: String, handler: impl HttpServiceFactory + 'static) {
-        let known = self
-            .collections
-            .iter()
-            .position(|(known, _)| *known == name);
-        let (name, routes) = match known {
-            Some(at) => self.collections.remove(at),
-            None => {
-                let wanted = name.clone();
-                let ours = fn_guard(move |ctx| collection(ctx.head().uri.path()) == wanted);
-                (name, web::scope("").guard(ours))
-            }
+        let same = |(known, _): &(String, Scope)| *known == name;
+        let (name, routes) = if let Some(at) = self.collections.iter().position(same) {
+            self.collections.remove(at)
+        } else {
+            let wanted = name.clone();
+            let ours = fn_guard(move |ctx| collection(ctx.head().uri.path()) == wanted);
+            (name, web::scope("").guard(ours))
         };
         self.collections.push((name, routes.service(handler)));
     }
