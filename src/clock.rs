@@ -1,5 +1,6 @@
 //! Time and chance are inputs: the only places that ask what time it is or draw random bytes.
 
+use std::cell::RefCell;
 use std::sync::{Arc, Mutex};
 
 use uuid::Uuid;
@@ -60,13 +61,41 @@ impl Clock for SetClock {
 /// The operating system's randomness.
 pub struct SystemChance;
 
+/// Bytes drawn ahead: to draw as many takes hardly longer than to draw one id's.
+struct Drawn {
+    bytes: [u8; 1024],
+    given: usize,
+}
+
+thread_local! {
+    static DRAWN: RefCell<Drawn> = const { RefCell::new(Drawn { bytes: [0; 1024], given: 1024 }) };
+}
+
 impl Chance for SystemChance {
     fn fill(&self, bytes: &mut [u8]) {
-        // The generator seeds itself from the kernel and fails only where the kernel has none to give;
-        // going on with predictable bytes would be worse than stopping.
-        if aws_lc_rs::rand::fill(bytes).is_err() {
-            std::process::abort();
-        }
+        DRAWN.with_borrow_mut(|drawn| {
+            for byte in bytes {
+                if drawn.given == drawn.bytes.len() {
+                    draw(&mut drawn.bytes);
+                    drawn.given = 0;
+                }
+                // What was given is nowhere else any more.
+                *byte = drawn
+                    .bytes
+                    .get_mut(drawn.given)
+                    .map(std::mem::take)
+                    .unwrap_or_default();
+                drawn.given += 1;
+            }
+        });
+    }
+}
+
+/// The generator seeds itself from the kernel and fails only where the kernel has none to give; going on with
+/// predictable bytes would be worse than stopping.
+fn draw(bytes: &mut [u8]) {
+    if aws_lc_rs::rand::fill(bytes).is_err() {
+        std::process::abort();
     }
 }
 

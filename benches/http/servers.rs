@@ -85,6 +85,10 @@ fn colonnade_command(database: &Database, port: u16) -> Command {
         .arg(format!("127.0.0.1:{port}"))
         .env("DATABASE_URL", &database.url)
         .env("COLONNADE__MAIL__FOLDER", &database.mails)
+        .env(
+            "COLONNADE__LEDGER__ANCHOR_FILE",
+            database.mails.with_extension("anchors"),
+        )
         .env("COLONNADE__AUTH__SECRET", SECRET)
         .env("COLONNADE__AUTH__ACCESS_MINUTES", "240")
         .env("COLONNADE__LOG__FILTER", "error");

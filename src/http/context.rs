@@ -112,7 +112,7 @@ impl Ctx {
         self.app.db.read(move |conn| work(conn, &caller)).await
     }
 
-    /// Finds a few rows by their keys.
+    /// Finds a few rows by their keys or in a short stretch of an index.
     ///
     /// # Errors
     /// What the work says, or that the database is busy.

@@ -10,8 +10,8 @@ use super::actions::{self, Change};
 use super::model::{Confidence, NewProject, Project, ProjectId, State, at_risk};
 use super::store::{self, Filter};
 use crate::accounts;
-use crate::auth::{AccountId, Role, policy};
-use crate::db::Moment;
+use crate::auth::{AccountId, Caller, Role, policy};
+use crate::db::{Conn, Moment};
 use crate::error::Result;
 use crate::http::body::present;
 use crate::http::page::{self, CursorValue, Format, Paging};
@@ -214,9 +214,15 @@ async fn list_projects(ctx: Ctx, query: Query<ListProjects>) -> Result<HttpRespo
         words: query.q,
     };
     let (wanted, now, quiet_days) = (keyset.clone(), ctx.now, ctx.app.config.network.quiet_days);
-    let found = ctx
-        .read(move |conn, caller| store::list(conn, caller, &filter, now, quiet_days, &wanted))
-        .await?;
+    let is_narrow = filter.is_narrow();
+    let list = move |conn: &mut Conn, caller: &Caller| {
+        store::list(conn, caller, &filter, now, quiet_days, &wanted)
+    };
+    let found = if is_narrow {
+        ctx.look_up(list).await?
+    } else {
+        ctx.read(list).await?
+    };
     let out = found
         .into_iter()
         .map(|project| ProjectOut::new(project, now, quiet_days))

@@ -225,6 +225,14 @@ pub struct Filter {
     pub words: Option<String>,
 }
 
+impl Filter {
+    /// Whether an index leads to the few projects that there are to look through.
+    #[must_use]
+    pub fn is_narrow(&self) -> bool {
+        self.cohort.is_some() && self.coach.is_none() && self.words.is_none()
+    }
+}
+
 /// Active projects at risk, as SQL over four values in this order: the latest quiet moment that is too long ago, today,
 /// now. The same rule as `model::at_risk`; a test holds the two together.
 pub const RISK: [&str; 4] = [
