@@ -26,6 +26,8 @@ pub struct Config {
     pub notifications: Notifications,
     pub network: Network,
     pub ledger: Ledger,
+    pub documents: Documents,
+    pub invitations: Invitations,
     pub log: Log,
 }
 
@@ -212,6 +214,49 @@ pub struct Ledger {
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct Documents {
+    pub store: FileStore,
+    pub folder: String,
+    pub bucket: String,
+    pub region: String,
+    pub endpoint: String,
+    pub access_key_id: String,
+    #[schema(value_type = String)]
+    pub secret_access_key: SecretString,
+    pub types: String,
+    #[schema(minimum = 1, maximum = 2048)]
+    pub largest_mib: u64,
+    #[schema(minimum = 1, maximum = 1_048_576)]
+    pub quota_mib: i64,
+    #[schema(minimum = 1, maximum = 1024)]
+    pub slowest_kib_per_second: u64,
+    #[schema(minimum = 1, maximum = 1024)]
+    pub at_once: usize,
+    #[schema(minimum = 5, maximum = 1440)]
+    pub arrival_minutes: i64,
+    #[schema(minimum = 1, maximum = 365)]
+    pub stray_days: i64,
+}
+
+crate::words! {
+    /// Where documents are kept.
+    pub enum FileStore {
+        Folder = "folder",
+        S3 = "s3",
+    }
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Invitations {
+    #[schema(minimum = 1, maximum = 90)]
+    pub days: i64,
+    #[schema(minimum = 1, maximum = 1000)]
+    pub of_account: i64,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Log {
     pub format: LogFormat,
     pub filter: String,
@@ -325,6 +370,12 @@ impl Config {
                 "must not be less than first_retry_seconds",
             );
         }
+        if let Err(what) = crate::files::kinds(&self.documents.types) {
+            wrong("documents.types", &what);
+        }
+        if self.documents.store == FileStore::S3 && self.documents.bucket.is_empty() {
+            wrong("documents.bucket", "s3 needs a bucket");
+        }
         let exchange = i64::try_from(self.mail.timeout_seconds).unwrap_or(i64::MAX);
         if self.notifications.lease_seconds < exchange.saturating_mul(2) {
             wrong(
@@ -352,6 +403,20 @@ impl Config {
         Ok(match self.place()? {
             Place::Sqlite(path) => PathBuf::from(format!("{path}.anchors")),
             Place::Pg(_) => PathBuf::from("data/ledger.anchors"),
+        })
+    }
+
+    /// Where documents are kept, or wait for the bucket: the configured folder, or one beside the SQLite file.
+    ///
+    /// # Errors
+    /// When the database's URL is not one.
+    pub fn documents_folder(&self) -> anyhow::Result<PathBuf> {
+        if !self.documents.folder.is_empty() {
+            return Ok(PathBuf::from(&self.documents.folder));
+        }
+        Ok(match self.place()? {
+            Place::Sqlite(path) => PathBuf::from(format!("{path}.documents")),
+            Place::Pg(_) => PathBuf::from("data/documents"),
         })
     }
 

@@ -71,14 +71,14 @@ fn finish(
     put("referrer-policy", "no-referrer");
     put("x-frame-options", "DENY");
     put("vary", "authorization, accept, accept-language");
-    put(
-        "content-security-policy",
-        if path_is_page {
-            PAGE_POLICY
-        } else {
-            "default-src 'none'; frame-ancestors 'none'"
-        },
-    );
+    // A file that people have uploaded comes with a policy of its own.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let policy = if path_is_page { PAGE_POLICY } else { API_POLICY };
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(policy),
+        );
+    }
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(header::HeaderName::from_static("x-request-id"), id);
     }
@@ -92,6 +92,8 @@ fn finish(
     }
     ServiceResponse::new(req, response)
 }
+
+const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// The documentation page runs its own scripts and draws inline images.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \

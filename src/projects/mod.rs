@@ -7,7 +7,7 @@ mod store;
 
 pub use actions::{create, keep_course};
 pub use model::{
-    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewAssignment,
+    ApplicantKind, Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewAssignment,
     NewProject, Project, ProjectId, State, StayId, at_risk, may_manage, may_represent, reference,
 };
 pub use store::{
