@@ -152,9 +152,7 @@ pub fn file_name(given: &str) -> Result<String, FieldError> {
     if given.chars().any(char::is_control) {
         return Err(FieldError::new("/file", "control-character"));
     }
-    let hides = |letter: &char| {
-        matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
-    };
+    let hides = |letter: &char| matches!(letter, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}');
     let kept: String = given.chars().filter(|letter| !hides(letter)).collect();
     let kept = kept.trim().trim_start_matches('.');
     let ending = ending(kept);

@@ -73,7 +73,11 @@ fn finish(
     put("vary", "authorization, accept, accept-language");
     // A file that people have uploaded comes with a policy of its own.
     if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
-        let policy = if path_is_page { PAGE_POLICY } else { API_POLICY };
+        let policy = if path_is_page {
+            PAGE_POLICY
+        } else {
+            API_POLICY
+        };
         headers.insert(
             header::CONTENT_SECURITY_POLICY,
             HeaderValue::from_static(policy),

@@ -222,11 +222,7 @@ async fn accept(ctx: &Ctx, body: AcceptInvitation) -> Result<Reply> {
 }
 
 /// What somebody new says of themselves.
-async fn newcomer(
-    ctx: &Ctx,
-    body: AcceptInvitation,
-    invitation: Invitation,
-) -> Result<NewAccount> {
+async fn newcomer(ctx: &Ctx, body: AcceptInvitation, invitation: Invitation) -> Result<NewAccount> {
     let mut errors = FieldErrors::default();
     for (pointer, is_missing) in [
         ("/name", body.name.is_none()),

@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::model::{ApplicantKind, Course, NewProject, Project, ProjectId, may_manage, may_represent};
+use super::model::{
+    ApplicantKind, Course, NewProject, Project, ProjectId, may_manage, may_represent,
+};
 use super::store;
 use crate::accounts;
 use crate::app::Tx;
