@@ -58,6 +58,12 @@ fn finish(
     let (req, mut response) = answered.into_parts();
     if response.status().is_client_error() || response.status().is_server_error() {
         response = problem::write(response, &req, request_id, lang);
+        // Of a body without an announced length nobody knows when it ends, so a refusal does not wait for that.
+        if req.headers().contains_key(header::TRANSFER_ENCODING) {
+            response
+                .head_mut()
+                .set_connection_type(actix_http::ConnectionType::Close);
+        }
     }
     let path_is_page = req.path().starts_with("/docs") || req.path() == "/account";
     let headers = response.headers_mut();

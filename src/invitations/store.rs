@@ -48,10 +48,13 @@ pub fn is_open(conn: &mut Conn, project: ProjectId, email: &str, now: Moment) ->
 /// How many invitations went to a mailbox in the hour before one, whoever sent them, that one included.
 pub fn lately(conn: &mut Conn, invitation: &Invitation) -> Result<i64> {
     let hour = invitation.created_at.minus(Duration::hours(1));
+    let (at, id) = (invitation.created_at, invitation.id);
+    let before = invitations::created_at.lt(at);
+    let together = invitations::created_at.eq(at).and(invitations::id.le(id));
     let recent = invitations::table
         .filter(invitations::email.eq(invitation.email.clone()))
         .filter(invitations::created_at.gt(hour))
-        .filter(invitations::created_at.le(invitation.created_at));
+        .filter(before.or(together));
     Ok(recent.count().get_result(conn)?)
 }
 
