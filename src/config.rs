@@ -316,6 +316,7 @@ impl Config {
         }
         let config: Self = serde_json::from_value(merged).map_err(|e| vec![e.to_string()])?;
         config.find_contradictions(&mut mistakes);
+        config.find_contradictions_of_documents(&mut mistakes);
         if mistakes.is_empty() {
             Ok(config)
         } else {
@@ -370,12 +371,6 @@ impl Config {
                 "must not be less than first_retry_seconds",
             );
         }
-        if let Err(what) = crate::files::kinds(&self.documents.types) {
-            wrong("documents.types", &what);
-        }
-        if self.documents.store == FileStore::S3 && self.documents.bucket.is_empty() {
-            wrong("documents.bucket", "s3 needs a bucket");
-        }
         let exchange = i64::try_from(self.mail.timeout_seconds).unwrap_or(i64::MAX);
         if self.notifications.lease_seconds < exchange.saturating_mul(2) {
             wrong(
@@ -389,6 +384,15 @@ impl Config {
                 "log.filter",
                 "is no filter, such as info or colonnade=debug,info",
             );
+        }
+    }
+
+    fn find_contradictions_of_documents(&self, mistakes: &mut Vec<String>) {
+        if let Err(what) = crate::files::kinds(&self.documents.types) {
+            mistakes.push(format!("documents.types: {what}"));
+        }
+        if self.documents.store == FileStore::S3 && self.documents.bucket.is_empty() {
+            mistakes.push("documents.bucket: s3 needs a bucket".to_owned());
         }
     }
 
@@ -509,8 +513,10 @@ mod tests {
             ("COLONNADE__AUTH__SECRET", "short"),
             ("COLONNADE__MAIL__FROM", "nobody"),
             ("COLONNADE__ENVIRONMENT", "production"),
+            ("COLONNADE__DOCUMENTS__TYPES", "pdf, exe"),
+            ("COLONNADE__DOCUMENTS__STORE", "s3"),
         ]);
         let mistakes = Config::load(None, &wrong).unwrap_err();
-        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        assert_eq!(mistakes.len(), 6, "{mistakes:?}");
     }
 }

@@ -207,6 +207,6 @@ fn archive(file: &File, head: &[u8]) -> anyhow::Result<Result<Kind, Unfit>> {
     })
 }
 
-/// How an OpenDocument text begins: its first part is its type, unpacked.
+/// How an open document begins: its first part is its type, unpacked.
 const ODT_START: &[u8] = b"mimetypeapplication/vnd.oasis.opendocument.text";
 const ODT_TEMPLATE: &[u8] = b"mimetypeapplication/vnd.oasis.opendocument.text-";

@@ -38,7 +38,7 @@ pub struct Spool<'a> {
     file: tokio::fs::File,
     digest: digest::Context,
     bytes: u64,
-    _place: SemaphorePermit<'a>,
+    place: SemaphorePermit<'a>,
 }
 
 /// A file that has come in whole.
@@ -93,7 +93,7 @@ impl Files {
             file: tokio::fs::File::from_std(file),
             digest: digest::Context::new(&digest::SHA256),
             bytes: 0,
-            _place: place,
+            place,
         })
     }
 
@@ -204,7 +204,7 @@ impl<'a> Spool<'a> {
             file: self.file.into_std().await,
             bytes: self.bytes,
             sha256: hex(self.digest.finish().as_ref()),
-            _place: self._place,
+            _place: self.place,
         })
     }
 }

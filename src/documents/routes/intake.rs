@@ -211,13 +211,11 @@ async fn line(
     let pointer = format!("/{}", field.name().unwrap_or_default());
     // A letter takes four bytes at most.
     let bytes = meter.wait(field.bytes(longest * 4)).await?;
-    let text = match bytes {
-        Ok(bytes) => bytes.map_err(|_| Error::refused("unreadable"))?,
-        Err(_) => {
-            errors.push(FieldError::new(pointer, "too-long").with("max", longest));
-            return Err(Error::invalid(std::mem::take(errors)));
-        }
+    let Ok(bytes) = bytes else {
+        errors.push(FieldError::new(pointer, "too-long").with("max", longest));
+        return Err(Error::invalid(std::mem::take(errors)));
     };
+    let text = bytes.map_err(|_| Error::refused("unreadable"))?;
     let text = String::from_utf8(text.to_vec()).map_err(|_| Error::refused("unreadable"))?;
     let text = text.trim();
     if text.chars().any(char::is_control) {
