@@ -18,6 +18,7 @@ use crate::clock::{Chance, Clock, new_id};
 use crate::config::Config;
 use crate::db::{Conn, Db, Moment, Sizes};
 use crate::error::Result;
+use crate::files::Files;
 use crate::http::Routes;
 use crate::http::kept::Kept;
 use crate::http::routes::RouteTable;
@@ -45,6 +46,8 @@ pub const SLICES: &[Slice] = &[
     crate::coaching::SLICE,
     crate::journey::SLICE,
     crate::applications::SLICE,
+    crate::documents::SLICE,
+    crate::invitations::SLICE,
     crate::dashboards::SLICE,
     crate::ledger::SLICE,
     crate::notifications::SLICE,
@@ -90,6 +93,8 @@ pub struct App {
     pub passwords: Passwords,
     pub proxies: Proxies,
     pub mailer: Mailer,
+    /// Where documents lie.
+    pub files: Files,
     pub shapes: Shapes,
     pub kept: Kept,
     pub routes: RouteTable,
@@ -152,6 +157,7 @@ impl App {
             passwords: Passwords::new(config.auth.hashers, config.auth.hashes_waiting)?,
             proxies: Proxies::new(&config.server).map_err(anyhow::Error::msg)?,
             mailer: Mailer::new(&config.mail)?,
+            files: Files::new(&config)?,
             shapes: Shapes::default(),
             kept: Kept::default(),
             routes: RouteTable::new(&routes().declared),

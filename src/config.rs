@@ -26,6 +26,8 @@ pub struct Config {
     pub notifications: Notifications,
     pub network: Network,
     pub ledger: Ledger,
+    pub documents: Documents,
+    pub invitations: Invitations,
     pub log: Log,
 }
 
@@ -212,6 +214,49 @@ pub struct Ledger {
 
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+pub struct Documents {
+    pub store: FileStore,
+    pub folder: String,
+    pub bucket: String,
+    pub region: String,
+    pub endpoint: String,
+    pub access_key_id: String,
+    #[schema(value_type = String)]
+    pub secret_access_key: SecretString,
+    pub types: String,
+    #[schema(minimum = 1, maximum = 2048)]
+    pub largest_mib: u64,
+    #[schema(minimum = 1, maximum = 1_048_576)]
+    pub quota_mib: i64,
+    #[schema(minimum = 1, maximum = 1024)]
+    pub slowest_kib_per_second: u64,
+    #[schema(minimum = 1, maximum = 1024)]
+    pub at_once: usize,
+    #[schema(minimum = 5, maximum = 1440)]
+    pub arrival_minutes: i64,
+    #[schema(minimum = 1, maximum = 365)]
+    pub stray_days: i64,
+}
+
+crate::words! {
+    /// Where documents are kept.
+    pub enum FileStore {
+        Folder = "folder",
+        S3 = "s3",
+    }
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Invitations {
+    #[schema(minimum = 1, maximum = 90)]
+    pub days: i64,
+    #[schema(minimum = 1, maximum = 1000)]
+    pub of_account: i64,
+}
+
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub struct Log {
     pub format: LogFormat,
     pub filter: String,
@@ -271,6 +316,7 @@ impl Config {
         }
         let config: Self = serde_json::from_value(merged).map_err(|e| vec![e.to_string()])?;
         config.find_contradictions(&mut mistakes);
+        config.find_contradictions_of_documents(&mut mistakes);
         if mistakes.is_empty() {
             Ok(config)
         } else {
@@ -341,6 +387,15 @@ impl Config {
         }
     }
 
+    fn find_contradictions_of_documents(&self, mistakes: &mut Vec<String>) {
+        if let Err(what) = crate::files::kinds(&self.documents.types) {
+            mistakes.push(format!("documents.types: {what}"));
+        }
+        if self.documents.store == FileStore::S3 && self.documents.bucket.is_empty() {
+            mistakes.push("documents.bucket: s3 needs a bucket".to_owned());
+        }
+    }
+
     /// Where the ledger's anchors go: the configured file, or one beside the SQLite file.
     ///
     /// # Errors
@@ -352,6 +407,20 @@ impl Config {
         Ok(match self.place()? {
             Place::Sqlite(path) => PathBuf::from(format!("{path}.anchors")),
             Place::Pg(_) => PathBuf::from("data/ledger.anchors"),
+        })
+    }
+
+    /// Where documents are kept, or wait for the bucket: the configured folder, or one beside the SQLite file.
+    ///
+    /// # Errors
+    /// When the database's URL is not one.
+    pub fn documents_folder(&self) -> anyhow::Result<PathBuf> {
+        if !self.documents.folder.is_empty() {
+            return Ok(PathBuf::from(&self.documents.folder));
+        }
+        Ok(match self.place()? {
+            Place::Sqlite(path) => PathBuf::from(format!("{path}.documents")),
+            Place::Pg(_) => PathBuf::from("data/documents"),
         })
     }
 
@@ -444,8 +513,10 @@ mod tests {
             ("COLONNADE__AUTH__SECRET", "short"),
             ("COLONNADE__MAIL__FROM", "nobody"),
             ("COLONNADE__ENVIRONMENT", "production"),
+            ("COLONNADE__DOCUMENTS__TYPES", "pdf, exe"),
+            ("COLONNADE__DOCUMENTS__STORE", "s3"),
         ]);
         let mistakes = Config::load(None, &wrong).unwrap_err();
-        assert_eq!(mistakes.len(), 4, "{mistakes:?}");
+        assert_eq!(mistakes.len(), 6, "{mistakes:?}");
     }
 }

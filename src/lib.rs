@@ -17,6 +17,7 @@ pub mod http;
 
 pub mod auth;
 pub mod events;
+pub mod files;
 pub mod jobs;
 pub mod mail;
 pub mod throttle;
@@ -26,6 +27,8 @@ pub mod api_keys;
 pub mod applications;
 pub mod coaching;
 pub mod dashboards;
+pub mod documents;
+pub mod invitations;
 pub mod journey;
 pub mod ledger;
 pub mod network;

@@ -23,7 +23,7 @@ use crate::db::migrate;
 use crate::events::anchor::Notes;
 use crate::http::stream::Stream;
 use crate::http::{middleware, pages};
-use crate::{accounts, clock, jobs, sessions, telemetry, throttle};
+use crate::{accounts, clock, documents, jobs, sessions, telemetry, throttle};
 
 /// Serves until SIGTERM or Ctrl-C.
 ///
@@ -213,6 +213,9 @@ async fn keep_house(app: Arc<App>) {
             .await;
         if let Err(error) = kept {
             tracing::warn!(error = %error, "old rows were not forgotten");
+        }
+        if let Err(error) = documents::sweep(&app).await {
+            tracing::warn!(error = %error, "lost uploads were not looked for");
         }
     }
 }

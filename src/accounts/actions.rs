@@ -2,6 +2,7 @@
 
 use chrono::Duration;
 use serde_json::{Value, json};
+use uuid::Uuid;
 
 use super::model::{
     Account, CodeId, GrantId, GrantRow, NewAccount, Purpose, Refusal, an_hour_before, check_scope,
@@ -57,22 +58,66 @@ pub fn sign_up(tx: &mut Tx<'_>, new: &NewAccount) -> Result<()> {
 /// Proves a mailbox.
 pub fn verify(tx: &mut Tx<'_>, code: CodeId) -> Result<Account> {
     let (id, pending) = store::use_code(tx, code, Purpose::Verify)?.ok_or(Refusal::CodeNotValid)?;
-    let mut account = store::find(tx.conn, id)?;
+    let account = store::find(tx.conn, id)?;
     if account.verified_at.is_some() {
         return Err(Refusal::CodeNotValid.into());
     }
+    prove(tx, account, pending, json!({ "code_id": code }))
+}
+
+/// Takes a mailbox as proven, with what its owner has said of themselves.
+fn prove(
+    tx: &mut Tx<'_>,
+    mut account: Account,
+    said: Option<NewAccount>,
+    by: Value,
+) -> Result<Account> {
     let before = noted(&account);
-    if let Some(new) = pending {
+    if let Some(new) = said {
         account.name = new.name;
         account.language = new.language;
         account.password_hash = new.password_hash;
     }
     account.verified_at = Some(tx.now);
     let account = store::keep(tx, &account)?;
-    store::void_codes(tx, id, Purpose::Verify)?;
-    let fact = Fact::new("account.verified", "account", id.0).data(json!({ "code_id": code }));
+    store::void_codes(tx, account.id, Purpose::Verify)?;
+    let fact = Fact::new("account.verified", "account", account.id.0).data(by);
     events::record(tx, fact.changed(before, noted(&account)))?;
     Ok(account)
+}
+
+/// The account of an address; where there is none, one that nobody can sign in to before its mailbox is proven.
+///
+/// # Errors
+/// The database's.
+pub fn begin(tx: &mut Tx<'_>, email: &str, language: Lang) -> Result<Account> {
+    dialect::lock_name(tx.conn, email)?;
+    if let Some(account) = store::find_by_email(tx.conn, email)? {
+        return Ok(account);
+    }
+    let unproven = NewAccount {
+        email: email.to_owned(),
+        // Nobody has told us a better one; whoever proves the mailbox does.
+        name: email.split('@').next().unwrap_or_default().to_owned(),
+        language,
+        password_hash: NO_PASSWORD.into(),
+    };
+    let account = store::insert(tx, &unproven, None)?;
+    record_registered(tx, &account)?;
+    Ok(account)
+}
+
+/// An account for whoever comes with an invitation, which proves the mailbox as a code does.
+///
+/// # Errors
+/// `code-not-valid` where the account is in use already, or closed.
+pub fn create_invited(tx: &mut Tx<'_>, new: NewAccount, invitation: Uuid) -> Result<Account> {
+    let account = begin(tx, &new.email, new.language)?;
+    if account.verified_at.is_some() || account.disabled_at.is_some() {
+        return Err(Refusal::CodeNotValid.into());
+    }
+    let by = json!({ "invitation_id": invitation });
+    prove(tx, account, Some(new), by)
 }
 
 /// Sends a code to choose a new password, if the address has an account.
@@ -237,10 +282,19 @@ pub fn end_grant(tx: &mut Tx<'_>, id: AccountId, grant: GrantId) -> Result<()> {
     if row.role == Role::Admin && store::count_admins(tx.conn)? <= 1 {
         return Err(Refusal::LastAdmin.into());
     }
-    store::end_grant(tx, grant)?;
-    let data = json!({ "grant_id": grant, "role": row.role });
-    let before = json!({ "role": row.role, "scope": given.map(|grant| grant.scope) });
-    let fact = Fact::new("grant.ended", "account", id.0).data(data);
+    take_back(tx, &row)
+}
+
+/// Writes down that a grant has ended. Slices call it for what follows from their own commands.
+///
+/// # Errors
+/// The database's.
+pub fn take_back(tx: &mut Tx<'_>, row: &GrantRow) -> Result<()> {
+    store::end_grant(tx, row.id)?;
+    let data = json!({ "grant_id": row.id, "role": row.role });
+    let scope = row.grant().map(|grant| grant.scope);
+    let before = json!({ "role": row.role, "scope": scope });
+    let fact = Fact::new("grant.ended", "account", row.account_id.0).data(data);
     events::record(tx, fact.changed(before, Value::Null))?;
     Ok(())
 }

@@ -7,14 +7,15 @@ mod store;
 mod strangers;
 
 pub use actions::{
-    create_verified, give, owner_of_reset_code, recipient, set_password, use_reset_code,
+    begin, create_invited, create_verified, give, owner_of_reset_code, recipient, set_password,
+    take_back, use_reset_code,
 };
 pub use model::{
     Account, CodeId, GrantId, GrantRow, NewAccount, Purpose, Refusal, columns, normalise, scope,
 };
 pub use store::{
     find, find_by_email, forget_old, grants_at, named, people_of_organisation, people_of_project,
-    people_with_role, renew_hash,
+    people_with_role, renew_hash, team_grants,
 };
 pub use strangers::ask_for_password;
 

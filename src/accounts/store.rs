@@ -369,6 +369,19 @@ pub fn people_of_project(
     Ok(native!(conn, |c| ordered.load(c))?)
 }
 
+/// The open grants by which people are in a project's team.
+///
+/// # Errors
+/// The database's.
+pub fn team_grants(conn: &mut Conn, project: Uuid) -> Result<Vec<GrantRow>> {
+    let open = grants::table
+        .filter(grants::scope_kind.eq(ScopeKind::Project))
+        .filter(grants::scope_id.eq(GrantId(project)))
+        .filter(grants::valid_to.is_null())
+        .order((grants::created_at, grants::id));
+    Ok(open.select(GrantRow::as_select()).load(conn)?)
+}
+
 /// The people who speak for an organisation.
 pub fn people_of_organisation(
     conn: &mut Conn,

@@ -7,7 +7,7 @@ mod store;
 
 pub use actions::{Decision, change, create, decide, override_rule, submit, withdraw};
 pub use model::{Application, ApplicationId, ApplicationState, Outcome};
-pub use store::{find, of_project};
+pub use store::{find, lock, of_project, one};
 
 use crate::app::Slice;
 

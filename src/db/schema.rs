@@ -396,6 +396,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        applicant_kind -> Text,
     }
 }
 
@@ -574,6 +575,48 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    documents (id) {
+        id -> Uid,
+        project_id -> Uid,
+        application_id -> Nullable<Uid>,
+        question -> Nullable<Text>,
+        title -> Nullable<Text>,
+        file_name -> Text,
+        media_type -> Text,
+        bytes -> BigInt,
+        sha256 -> Text,
+        state -> Text,
+        added_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    invitations (id) {
+        id -> Uid,
+        project_id -> Uid,
+        email -> Text,
+        role -> Text,
+        language -> Text,
+        state -> Text,
+        expires_at -> Instant,
+        invited_by -> Uid,
+        account_id -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
 diesel::joinable!(assignments -> projects (project_id));
 diesel::joinable!(applications -> projects (project_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -588,10 +631,12 @@ diesel::allow_tables_to_appear_in_same_query!(
     coaching_sessions,
     cohort_quotas,
     cohorts,
+    documents,
     events,
     grants,
     held_work,
     idempotency_keys,
+    invitations,
     jobs,
     known_places,
     ledger_heads,

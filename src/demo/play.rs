@@ -201,6 +201,7 @@ impl Doing<'_> {
             enterprise_number: entry.enterprise_number.map(str::to_owned),
             website: None,
             language: Some(entry.language),
+            applicant_kind: projects::ApplicantKind::Team,
         };
         let call = network::call_by_slug(tx.conn, COHORT)?;
         let mut answers: Map<String, Value> = Map::new();

@@ -62,6 +62,12 @@ fn finish(
     let (req, mut response) = answered.into_parts();
     if response.status().is_client_error() || response.status().is_server_error() {
         response = problem::write(response, &req, request_id, lang);
+        // Of a body without an announced length nobody knows when it ends, so a refusal does not wait for that.
+        if req.headers().contains_key(header::TRANSFER_ENCODING) {
+            response
+                .head_mut()
+                .set_connection_type(actix_http::ConnectionType::Close);
+        }
     }
     let path_is_page = req.path().starts_with("/docs") || req.path() == "/account";
     let headers = response.headers_mut();
@@ -75,14 +81,18 @@ fn finish(
     put("referrer-policy", "no-referrer");
     put("x-frame-options", "DENY");
     put("vary", "authorization, accept, accept-language");
-    put(
-        "content-security-policy",
-        if path_is_page {
+    // A file that people have uploaded comes with a policy of its own.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let policy = if path_is_page {
             PAGE_POLICY
         } else {
-            "default-src 'none'; frame-ancestors 'none'"
-        },
-    );
+            API_POLICY
+        };
+        headers.insert(
+            header::CONTENT_SECURITY_POLICY,
+            HeaderValue::from_static(policy),
+        );
+    }
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(header::HeaderName::from_static("x-request-id"), id);
     }
@@ -96,6 +106,8 @@ fn finish(
     }
     ServiceResponse::new(req, response)
 }
+
+const API_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// The documentation page runs its own scripts and draws inline images.
 const PAGE_POLICY: &str = "default-src 'self'; script-src 'self' 'unsafe-inline'; style-src 'self' 'unsafe-inline'; \

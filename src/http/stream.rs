@@ -1,5 +1,6 @@
-//! A client's connection: it ends when an answer is read too slowly (actix has such limits for requests only), and what
-//! actix answers by itself, before any of our code sees the request, leaves it as a problem document.
+//! A client's connection: it ends when an answer is read too slowly (actix has such limits for requests only), or when a
+//! body goes on coming that was refused; and what actix answers by itself, before any of our code sees the request,
+//! leaves it as a problem document.
 
 use std::io;
 use std::pin::Pin;
@@ -12,6 +13,10 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 use super::problem;
 
+/// Whoever still sends what was refused has so long to hear the answer, and is heard for so many bytes more.
+const LINGER: Duration = Duration::from_secs(2);
+const HEARD: usize = 1024 * 1024;
+
 pub struct Stream {
     io: TcpStream,
     patience: Duration,
@@ -19,6 +24,8 @@ pub struct Stream {
     late: Option<Pin<Box<Sleep>>>,
     /// Our answer in the place of actix's own, and how much of it has left.
     instead: Option<(Vec<u8>, usize)>,
+    /// Runs from the moment when the last answer of this connection was a refusal, with what is still read of it.
+    ending: Option<(Pin<Box<Sleep>>, usize)>,
 }
 
 impl Stream {
@@ -29,6 +36,7 @@ impl Stream {
             patience,
             late: None,
             instead: None,
+            ending: None,
         }
     }
 
@@ -49,7 +57,20 @@ impl AsyncRead for Stream {
         cx: &mut Context<'_>,
         into: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_read(cx, into)
+        let this = &mut *self;
+        let Some((until, left)) = &mut this.ending else {
+            return Pin::new(&mut this.io).poll_read(cx, into);
+        };
+        if until.as_mut().poll(cx).is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if *left == 0 {
+            return Poll::Pending;
+        }
+        let before = into.filled().len();
+        let read = Pin::new(&mut this.io).poll_read(cx, into);
+        *left = left.saturating_sub(into.filled().len() - before);
+        read
     }
 }
 
@@ -60,6 +81,9 @@ impl AsyncWrite for Stream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         let this = &mut *self;
+        if this.ending.is_none() && is_last_refusal(bytes) {
+            this.ending = Some((Box::pin(sleep(LINGER)), HEARD));
+        }
         if this.instead.is_none() {
             this.instead = problem::instead_of(bytes).map(|own| (own, 0));
         }
@@ -90,4 +114,15 @@ impl AsyncWrite for Stream {
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
+}
+
+/// Whether these bytes begin with a refusal after which nothing more comes on the connection.
+fn is_last_refusal(bytes: &[u8]) -> bool {
+    if !bytes.starts_with(b"HTTP/1.1 4") {
+        return false;
+    }
+    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n");
+    let head = bytes.get(..end.unwrap_or(bytes.len())).unwrap_or_default();
+    let head = String::from_utf8_lossy(head).to_ascii_lowercase();
+    head.contains("\r\nconnection: close")
 }

@@ -435,6 +435,7 @@ mod tests {
             version: 1,
             created_at: moment(),
             updated_at: moment(),
+            applicant_kind: crate::projects::ApplicantKind::Team,
         }
     }
 

@@ -24,6 +24,7 @@ pub struct WordNames {
     pub pillar: BTreeMap<String, Names>,
     pub reason_code: BTreeMap<String, Names>,
     pub assignment: BTreeMap<String, Names>,
+    pub team_role: BTreeMap<String, Names>,
 }
 
 pub static WORDS: LazyLock<WordNames> = LazyLock::new(|| {
@@ -50,6 +51,7 @@ templates! {
     "application_withdrawn", "project_entered", "project_advanced", "project_returned", "project_held",
     "project_resumed", "project_exited", "project_graduated", "assignment_started", "assignment_ended",
     "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
+    "team_invitation", "invitation_accepted",
 }
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -153,6 +155,7 @@ mod tests {
             "role_text": "lead coach", "milestone": "Need confirmed", "confidence": "green",
             "coach": "Bea", "starts_at": "2018-03-01 09:00 UTC", "minutes": 60, "place": optional("Rue <1>"),
             "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
+            "inviter": "Ada <b>Lovelace</b>", "days": 14, "member": "Bea",
         })
     }
 
@@ -194,5 +197,6 @@ mod tests {
         assert_eq!(WORDS.pillar.len(), 4);
         assert_eq!(WORDS.reason_code.len(), 9);
         assert!(WORDS.assignment.contains_key("coach-lead"));
+        assert_eq!(WORDS.team_role.len(), 3);
     }
 }

@@ -11,7 +11,7 @@ use super::store;
 use crate::accounts;
 use crate::app::{App, Tx};
 use crate::applications::{self, ApplicationId};
-use crate::auth::{AccountId, Caller};
+use crate::auth::{AccountId, Caller, Role};
 use crate::coaching::{self, CoachingSessionId};
 use crate::error::Result;
 use crate::events::{self, Event, Fact};
@@ -96,12 +96,8 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
             .collect())
     };
     match group {
-        Audience::Founders => {
-            // A clock that was set back after the event must not hide the team from it.
-            let now = tx.now.max(event.at);
-            let team = accounts::people_of_project(tx.conn, project.0, now)?;
-            Ok(team.into_iter().map(|(account, _)| account).collect())
-        }
+        Audience::Founders => team(tx, event, project, |_| true),
+        Audience::Owners => team(tx, event, project, |role| role == Role::Owner),
         Audience::Coaches => assigned(tx, AssignmentRole::Coach),
         Audience::Coordinators => assigned(tx, AssignmentRole::Coordinator),
         Audience::Subject => Ok(event
@@ -111,6 +107,20 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
             .collect()),
         Audience::LeadPartner => lead_partner(tx, event),
     }
+}
+
+/// Those of the project's team whose role is wanted.
+fn team(
+    tx: &mut Tx<'_>,
+    event: &Event,
+    project: ProjectId,
+    wanted: fn(Role) -> bool,
+) -> Result<Vec<AccountId>> {
+    // A clock that was set back after the event must not hide the team from it.
+    let now = tx.now.max(event.at);
+    let team = accounts::people_of_project(tx.conn, project.0, now)?.into_iter();
+    let wanted = team.filter(|(_, role)| wanted(*role));
+    Ok(wanted.map(|(account, _)| account).collect())
 }
 
 /// The people of the organisation that leads the pillar the project goes to, or leaves for good.
@@ -159,6 +169,10 @@ fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
             &mut values,
             json!({ "role_text": WORDS.assignment.get(&word) }),
         );
+    }
+    if event.subject_kind == "invitation" {
+        let told = of_invitation(tx, event)?;
+        add(&mut values, told);
     }
     if let Some(id) = event
         .noted_id("milestone_id")
@@ -230,6 +244,15 @@ fn of_application(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
         "feedback": application.feedback.unwrap_or_default(),
         "region": region,
     }))
+}
+
+fn of_invitation(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
+    let member = match event.noted_id("account_id") {
+        Some(id) => accounts::find(tx.conn, AccountId(id))?.name,
+        None => String::new(),
+    };
+    let role_text = WORDS.team_role.get(event.text("team_role"));
+    Ok(json!({ "member": member, "role_text": role_text }))
 }
 
 fn of_session(tx: &mut Tx<'_>, event: &Event, id: CoachingSessionId) -> Result<Value> {

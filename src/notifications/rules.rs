@@ -5,6 +5,8 @@
 pub enum Audience {
     /// The project's team.
     Founders,
+    /// Those of the team who own the project.
+    Owners,
     /// Those who coached the project when it happened.
     Coaches,
     /// The project's coordinators when it happened.
@@ -28,7 +30,7 @@ pub struct Rule {
     pub tell_actor: bool,
 }
 
-use Audience::{Coaches, Coordinators, Founders, LeadPartner, Subject};
+use Audience::{Coaches, Coordinators, Founders, LeadPartner, Owners, Subject};
 
 const ALL: &[Audience] = &[Founders, Coaches, Coordinators, LeadPartner];
 
@@ -110,6 +112,7 @@ pub const RULES: &[Rule] = &[
         &[Founders, Subject],
         "coaching_session_cancelled",
     ),
+    mail("invitation.accepted", &[Owners], "invitation_accepted"),
     message(
         "update.written",
         &[Founders, Coaches, Coordinators],

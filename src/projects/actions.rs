@@ -2,7 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::model::{Course, NewProject, Project, ProjectId, may_manage, may_represent};
+use super::model::{
+    ApplicantKind, Course, NewProject, Project, ProjectId, may_manage, may_represent,
+};
 use super::store;
 use crate::accounts;
 use crate::app::Tx;
@@ -32,6 +34,11 @@ pub fn create(tx: &mut Tx<'_>, new: &NewProject) -> Result<Project> {
         &mut errors,
     )?;
     check_number(&new.country, &mut new.enterprise_number, &mut errors);
+    check_company(
+        new.applicant_kind,
+        new.enterprise_number.as_ref(),
+        &mut errors,
+    );
     let language = new.language.or_else(|| only_language(place.as_ref()));
     if language.is_none() {
         errors.push(FieldError::new("/language", "language-needed"));
@@ -64,6 +71,7 @@ pub struct Change {
     pub website: Option<Option<String>>,
     pub language: Option<Lang>,
     pub shared_with_partners: Option<bool>,
+    pub applicant_kind: Option<ApplicantKind>,
 }
 
 pub fn change(tx: &mut Tx<'_>, id: ProjectId, seen: &Seen, change: &Change) -> Result<Project> {
@@ -91,6 +99,8 @@ pub fn change(tx: &mut Tx<'_>, id: ProjectId, seen: &Seen, change: &Change) -> R
         &mut project.enterprise_number,
         &mut errors,
     );
+    let number = project.enterprise_number.as_ref();
+    check_company(project.applicant_kind, number, &mut errors);
     errors.done()?;
     let project = store::keep(tx, &project)?;
     let fact = fact("project.changed", &project).data(json!({ "fields": fields }));
@@ -119,7 +129,8 @@ fn apply(project: &mut Project, change: &Change) -> Vec<&'static str> {
         enterprise_number,
         website,
         language,
-        shared_with_partners
+        shared_with_partners,
+        applicant_kind
     );
     fields
 }
@@ -159,6 +170,13 @@ fn check_number(country: &str, number: &mut Option<String>, errors: &mut FieldEr
     }
 }
 
+/// A company has a number; who is none yet may do without.
+fn check_company(kind: ApplicantKind, number: Option<&String>, errors: &mut FieldErrors) {
+    if kind == ApplicantKind::Company && number.is_none() {
+        errors.push(FieldError::new("/enterprise_number", "required"));
+    }
+}
+
 /// Where one language is official it is the default; in Brussels we ask.
 fn only_language(place: Option<&Place>) -> Option<Lang> {
     match place?.languages.as_slice() {
@@ -181,5 +199,6 @@ fn noted(tx: &Tx<'_>, project: &Project) -> Value {
         "enterprise_number": print(project.enterprise_number.as_deref()),
         "website": print(project.website.as_deref()), "language": project.language,
         "shared_with_partners": project.shared_with_partners,
+        "applicant_kind": project.applicant_kind,
     })
 }

@@ -7,8 +7,9 @@ mod store;
 
 pub use actions::{create, keep_course};
 pub use model::{
-    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewAssignment,
-    NewProject, Project, ProjectId, State, StayId, at_risk, may_manage, may_represent, reference,
+    ApplicantKind, Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course,
+    NewAssignment, NewProject, Project, ProjectId, State, StayId, at_risk, may_manage,
+    may_represent, reference,
 };
 pub use store::{
     Filter, RISK, add_assignment, assignment, assignments, close_assignment, count_open_of, find,

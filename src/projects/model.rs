@@ -38,6 +38,15 @@ crate::words! {
     }
 }
 
+crate::words! {
+    /// Who applies: a company may come later.
+    pub enum ApplicantKind {
+        Person = "person",
+        Team = "team",
+        Company = "company",
+    }
+}
+
 /// A start-up project.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = projects)]
@@ -70,6 +79,7 @@ pub struct Project {
     pub version: i64,
     pub created_at: Moment,
     pub updated_at: Moment,
+    pub applicant_kind: ApplicantKind,
 }
 
 /// What a founder says of a new project, after it was checked.
@@ -83,6 +93,7 @@ pub struct NewProject {
     pub enterprise_number: Option<String>,
     pub website: Option<String>,
     pub language: Option<Lang>,
+    pub applicant_kind: ApplicantKind,
 }
 
 /// Where a project goes: the columns that the journey moves, and only it.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::actions::{self, Change};
-use super::model::{Confidence, NewProject, Project, ProjectId, State, at_risk};
+use super::model::{ApplicantKind, Confidence, NewProject, Project, ProjectId, State, at_risk};
 use super::store::{self, Filter};
 use crate::accounts;
 use crate::auth::{AccountId, Caller, Role, policy};
@@ -47,6 +47,8 @@ struct CreateProject {
     website: Option<String>,
     /// The language to write to the project in. Left out, it follows from the postal code where that has one.
     language: Option<Lang>,
+    /// Who applies; a team unless said otherwise. A company has an enterprise number.
+    applicant_kind: Option<ApplicantKind>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -65,6 +67,7 @@ pub struct ProjectOut {
     enterprise_number: Option<String>,
     website: Option<String>,
     language: Lang,
+    applicant_kind: ApplicantKind,
     state: State,
     pillar: Option<Pillar>,
     cohort_id: Option<CohortId>,
@@ -98,6 +101,7 @@ impl ProjectOut {
             enterprise_number: project.enterprise_number,
             website: project.website,
             language: project.language,
+            applicant_kind: project.applicant_kind,
             state: project.state,
             pillar: project.pillar,
             cohort_id: project.cohort_id,
@@ -124,6 +128,7 @@ async fn create_project(ctx: Ctx, body: Valid<CreateProject>) -> Result<Reply> {
         enterprise_number,
         website,
         language,
+        applicant_kind,
     }) = body;
     let new = NewProject {
         title,
@@ -134,6 +139,7 @@ async fn create_project(ctx: Ctx, body: Valid<CreateProject>) -> Result<Reply> {
         enterprise_number,
         website,
         language,
+        applicant_kind: applicant_kind.unwrap_or(ApplicantKind::Team),
     };
     let quiet_days = ctx.app.config.network.quiet_days;
     ctx.write(move |tx| {
@@ -277,6 +283,8 @@ struct ChangeProject {
     language: Option<Lang>,
     /// Consent to be shown to partners by name.
     shared_with_partners: Option<bool>,
+    /// Who applies: a person or a team may become a company.
+    applicant_kind: Option<ApplicantKind>,
 }
 
 /// Change a project: its team's owners and editors, and its coordinators. A field that is left out stays; null empties it.
@@ -302,6 +310,7 @@ async fn change_project(
         website,
         language,
         shared_with_partners,
+        applicant_kind,
     }) = body;
     let change = Change {
         title,
@@ -313,6 +322,7 @@ async fn change_project(
         website,
         language,
         shared_with_partners,
+        applicant_kind,
     };
     ctx.write(move |tx| {
         let project = actions::change(tx, id, &seen, &change)?;

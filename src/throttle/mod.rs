@@ -4,7 +4,7 @@
 mod model;
 mod store;
 
-pub use model::{Bucket, Origin, guesses, mails, wrong_codes};
+pub use model::{Bucket, Origin, guesses, invitations, mails, wrong_codes};
 pub use store::{forget_old, give_back, is_known, know, take};
 
 use crate::error::{Error, Result};

@@ -83,6 +83,13 @@ pub fn mails(app: &App, source: &str) -> Vec<Bucket> {
     ]
 }
 
+/// What an invitation into a team is counted in.
+#[must_use]
+pub fn invitations(app: &App, account: &str) -> Vec<Bucket> {
+    let most = app.config.invitations.of_account;
+    vec![Bucket::new(app, "invitations", account, most)]
+}
+
 /// What a wrong code or refresh token is counted in.
 #[must_use]
 pub fn wrong_codes(app: &App, source: &str) -> Vec<Bucket> {

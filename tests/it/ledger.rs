@@ -278,12 +278,16 @@ impl Walk<'_> {
             filled.replace_range(from..=to, id);
         }
         let before = self.world.count("events");
-        let answer = client
+        let ask = client
             .ask(method.parse::<Method>().expect("a method"), &filled)
-            .header("If-Match", "*")
-            .json(&body)
-            .send()
-            .await;
+            .header("If-Match", "*");
+        let ask = if filled.ends_with("/documents") {
+            let name = body["file"].as_str().unwrap_or_default();
+            ask.file(name, crate::documents::PDF)
+        } else {
+            ask.json(&body)
+        };
+        let answer = ask.send().await;
         assert!(answer.status.is_success(), "{operation:?}: {}", answer.text);
         if LATER.contains(&path) {
             self.world.deliver().await;
@@ -410,6 +414,51 @@ async fn walk_network(walk: &mut Walk<'_>, admin: &Client, somebody: &Client) {
         json!({}),
     )
     .await;
+}
+
+async fn walk_documents(walk: &mut Walk<'_>, founder: &Client) {
+    let world = walk.world;
+    let (call, _) = world.open_call(4, &[]).await;
+    let project = world.project(founder, "Secret Papers").await;
+    let body = json!({ "project_id": project, "call_id": call, "answers": {} });
+    let made = founder.post("/v1/applications", body).await.expect(201);
+    let file = json!({ "file": "Secret plan.pdf" });
+    let path = "/v1/applications/{id}/documents";
+    let at = made.text_at("/id");
+    walk.take(founder, "POST", path, &[&at], file.clone()).await;
+    let path = "/v1/projects/{id}/documents";
+    let made = walk.take(founder, "POST", path, &[&project], file).await;
+    let path = "/v1/documents/{id}";
+    walk.take(founder, "DELETE", path, &[&id(&made)], json!({}))
+        .await;
+}
+
+async fn walk_team(walk: &mut Walk<'_>, founder: &Client) {
+    let world = walk.world;
+    let project = world.project(founder, "Secret Team").await;
+    let path = "/v1/projects/{id}/invitations";
+    let ask = json!({ "email": "quirk@example.org", "role": "viewer" });
+    let asked = walk
+        .take(founder, "POST", path, &[&project], ask.clone())
+        .await;
+    let one = "/v1/projects/{id}/invitations/{invitation_id}";
+    walk.take(founder, "DELETE", one, &[&project, &id(&asked)], json!({}))
+        .await;
+    world.deliver().await;
+    world.pass(chrono::Duration::seconds(1)); // Mails of one moment have no order.
+    walk.take(founder, "POST", path, &[&project], ask).await;
+    let letters = world.mails().await;
+    let own = letters.iter().rfind(|one| one.to == "quirk@example.org");
+    let new = json!({ "token": own.expect("a mail").code(), "name": "Quirk Quark", "password": PASSWORD });
+    let path = "/v1/invitations/accept";
+    let accepted = walk.take(&world.stranger, "POST", path, &[], new).await;
+    let member = accepted["account_id"].as_str().expect("an account");
+    let path = "/v1/projects/{id}/team/{account_id}";
+    let role = json!({ "role": "editor" });
+    walk.take(founder, "PUT", path, &[&project, member], role)
+        .await;
+    walk.take(founder, "DELETE", path, &[&project, member], json!({}))
+        .await;
 }
 
 /// Begins a project and changes it; gives its id.
@@ -562,6 +611,8 @@ async fn every_operation_that_succeeds_has_its_entry_and_none_tells_who_somebody
     };
     walk_accounts(&mut walk).await;
     walk_network(&mut walk, &admin, &founder).await;
+    walk_documents(&mut walk, &founder).await;
+    walk_team(&mut walk, &founder).await;
     let project = walk_applications(&mut walk, &founder, &coordinator).await;
     walk_journey(&mut walk, &project, &founder, &coordinator).await;
     world.database.execute("UPDATE mails SET state = 'dead'");

@@ -11,10 +11,12 @@ fn slices() -> Vec<String> {
 }
 
 /// What knows no slice.
-const MECHANISM: &[&str] = &["http", "db", "jobs", "mail", "events", "auth", "throttle"];
+const MECHANISM: &[&str] = &[
+    "http", "db", "jobs", "mail", "events", "files", "auth", "throttle",
+];
 /// What may name every slice: the program's own table of contents, and what plays the whole of it.
 const ABOVE: &[&str] = &[
-    "app.rs", "main.rs", "lib.rs", "admin.rs", "serve.rs", "demo",
+    "app.rs", "main.rs", "lib.rs", "admin.rs", "check.rs", "serve.rs", "demo",
 ];
 
 fn sources(folder: &str) -> Vec<(PathBuf, String)> {

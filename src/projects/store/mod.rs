@@ -370,6 +370,7 @@ pub fn insert(
             projects::version.eq(1_i64),
             projects::created_at.eq(now),
             projects::updated_at.eq(now),
+            projects::applicant_kind.eq(new.applicant_kind),
         ));
         let row = row.on_conflict(projects::reference).do_nothing();
         native_row!(conn, row, Project)
@@ -393,6 +394,7 @@ pub fn keep(tx: &mut Tx<'_>, project: &Project) -> Result<Project> {
         projects::website.eq(&project.website),
         projects::language.eq(project.language),
         projects::shared_with_partners.eq(project.shared_with_partners),
+        projects::applicant_kind.eq(project.applicant_kind),
         projects::version.eq(project.version + 1),
         projects::updated_at.eq(tx.now),
     ));

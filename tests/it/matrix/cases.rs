@@ -26,6 +26,12 @@ pub enum Fresh {
     /// The session that the request itself comes with.
     OwnSession,
     DeadMail,
+    /// A document of this project.
+    Document(&'static str),
+    /// An invitation into this project's team.
+    Invitation(&'static str),
+    /// Somebody without other rights in this project's team.
+    Member(&'static str),
 }
 
 /// One row of the matrix's table: an operation, its door, and what it is asked for.
@@ -46,6 +52,8 @@ pub struct Case {
     pub query: String,
     /// Good for whoever is allowed.
     pub body: Option<Value>,
+    /// A file to send instead of a body, by its name; each time another one.
+    pub file: Option<String>,
     /// What those who are allowed send, where that leaves things as they are.
     pub harmless: Option<Value>,
     /// The status for whoever is allowed.
@@ -67,6 +75,7 @@ impl Case {
             path: path.to_vec(),
             query: String::new(),
             body: None,
+            file: None,
             harmless: None,
             allowed: 200,
             changes: false,
@@ -93,6 +102,11 @@ impl Case {
 
     pub fn body(mut self, body: Value) -> Self {
         self.body = Some(body);
+        self
+    }
+
+    pub fn file(mut self, name: &str) -> Self {
+        self.file = Some(name.to_owned());
         self
     }
 

@@ -23,6 +23,7 @@ pub async fn all(stage: &Stage) -> BTreeSet<&'static str> {
     deeds.network().await;
     deeds.projects().await;
     deeds.applications().await;
+    deeds.team().await;
     deeds.done
 }
 
@@ -175,5 +176,16 @@ impl Deeds<'_> {
         let decline = json!({ "outcome": "decline", "feedback": "No." });
         self.post("decide_application", "carl", &path, decline)
             .await;
+    }
+
+    async fn team(&mut self) {
+        let project = format!("/v1/projects/{}", self.stage.id("pc"));
+        let (path, email) = (format!("{project}/invitations"), address("eve"));
+        let body = json!({ "email": email, "role": "editor" });
+        self.post("invite_member", "cleo", &path, body).await;
+        self.stage.world.pass(chrono::Duration::seconds(1)); // Mails of one moment have no order.
+        let body = json!({ "token": self.code("eve").await });
+        let path = "/v1/invitations/accept";
+        self.post("accept_invitation", "eve", path, body).await;
     }
 }

@@ -8,6 +8,7 @@ mod inspect;
 mod logs;
 mod operations;
 mod oracle;
+mod papers;
 mod run;
 mod story;
 mod world;
@@ -82,10 +83,13 @@ fn every_canary_was_read(findings: &Findings) {
         "private",
         "aside",
         "cancelled",
+        "paper",
     ];
     let of_project = of_project.map(|field| ("pa", field)).into_iter();
     let others = [
         ("pe", "lesson"),
+        ("pd", "evidence"),
+        ("pa", "guest"),
         ("ada", "name"),
         ("coco", "name"),
         ("orla", "email"),

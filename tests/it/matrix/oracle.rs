@@ -156,6 +156,17 @@ pub fn represents(who: &Subject, project: &str) -> bool {
     who.rights.iter().any(speaks)
 }
 
+/// Decides who is in the team of a project.
+pub fn chooses_team(who: &Subject, project: &str) -> bool {
+    let owns = |(role, place): &Right| *role == "owner" && is_project(*place, project);
+    who.is_admin() || who.rights.iter().any(owns)
+}
+
+/// Reads who was asked into the team of a project, with their addresses.
+pub fn reads_invitations(who: &Subject, project: &str) -> bool {
+    chooses_team(who, project) || manages(who, project)
+}
+
 /// Sees the application of a project.
 pub fn sees_application(who: &Subject, project: &str) -> bool {
     let fact = project_named(project);
@@ -296,7 +307,8 @@ pub fn may_know(who: &Subject, object: &str, field: &str) -> bool {
     if let Some(project) = PROJECTS.iter().find(|one| one.name == object) {
         let name = project.name;
         return match field {
-            "answer" | "override" => sees_application(who, name),
+            "answer" | "override" | "evidence" => sees_application(who, name),
+            "guest" => reads_invitations(who, name),
             "feedback" => sees_application(who, name) || reads_inside(who, name),
             "title" => sees(who, name) || sees_application(who, name) || was_told(who.name, name),
             "summary" | "website" => sees(who, name) || sees_application(who, name),

@@ -83,6 +83,9 @@ impl Operation {
         };
         let harmless = case.harmless.as_ref().filter(|_| allowed);
         let ask = ask.header("If-Match", seen);
+        if let Some(name) = &case.file {
+            return ask.file(name, crate::documents::PDF).send().await;
+        }
         match harmless.or(case.body.as_ref()) {
             Some(body) => ask.json(body).send().await,
             None => ask.send().await,
@@ -212,6 +215,12 @@ async fn again(
             stage.world.database.execute(back);
             return (path, client);
         }
+        Fresh::Document(project) => document(stage, project).await,
+        Fresh::Invitation(project) => invitation(stage, project).await,
+        Fresh::Member(project) => {
+            grant(stage, "sita", "viewer", Place::Project(project)).await;
+            stage.id("sita")
+        }
     };
     if let Some(last) = path.last_mut() {
         *last = id;
@@ -228,6 +237,20 @@ async fn assignment(stage: &Stage, project: &str) -> String {
 async fn grant(stage: &Stage, account: &str, role: &str, place: Place) -> String {
     let path = format!("/v1/accounts/{}/grants", stage.id(account));
     let body = json!({ "role": role, "scope": stage.scope(place) });
+    stage.post("adam", &path, body).await.text_at("/id")
+}
+
+async fn document(stage: &Stage, project: &str) -> String {
+    let path = format!("/v1/projects/{}/documents", stage.id(project));
+    let adam = stage.client("adam");
+    let made = adam.upload(&path, "new.pdf", crate::documents::PDF).await;
+    made.expect(201).text_at("/id")
+}
+
+async fn invitation(stage: &Stage, project: &str) -> String {
+    let path = format!("/v1/projects/{}/invitations", stage.id(project));
+    let email = format!("{}@example.org", uuid::Uuid::now_v7().simple());
+    let body = json!({ "email": email, "role": "viewer" });
     stage.post("adam", &path, body).await.text_at("/id")
 }
 
@@ -257,6 +280,8 @@ fn digest(stage: &Stage) -> Vec<String> {
         "calls",
         "coaching_sessions",
         "cohorts",
+        "documents",
+        "invitations",
         "mails",
         "milestones",
         "notifications",

@@ -65,6 +65,7 @@ impl Stage {
         }
         stage.teams().await;
         super::story::tell(&mut stage).await;
+        super::papers::hand_in(&mut stage).await;
         stage.mailboxes().await;
         stage.collect().await;
         stage.ledger().await;

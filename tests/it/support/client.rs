@@ -100,6 +100,14 @@ impl Client {
         self.ask(Method::PUT, path).json(&body).send().await
     }
 
+    /// Sends a file as a form does.
+    pub async fn upload(&self, path: &str, name: &str, content: &[u8]) -> Answer {
+        self.ask(Method::POST, path)
+            .file(name, content)
+            .send()
+            .await
+    }
+
     pub async fn delete(&self, path: &str) -> Answer {
         self.ask(Method::DELETE, path).send().await
     }
@@ -150,6 +158,17 @@ impl Ask {
         self
     }
 
+    /// A form with nothing but a file.
+    pub fn file(self, name: &str, content: &[u8]) -> Self {
+        self.form(&[("file", Some(name), content)])
+    }
+
+    /// A form: fields with their names, what they are called where they are files, and their content.
+    pub fn form(self, fields: &[(&str, Option<&str>, &[u8])]) -> Self {
+        let body = form(fields);
+        self.body("multipart/form-data; boundary=seam", body)
+    }
+
     pub async fn send(self) -> Answer {
         self.try_send().await.expect("an answer")
     }
@@ -166,6 +185,24 @@ impl Ask {
             bytes,
         })
     }
+}
+
+/// The body of a form, whose parts are told apart by `seam`.
+pub fn form(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (field, name, content) in fields {
+        let mut head = format!("--seam\r\ncontent-disposition: form-data; name=\"{field}\"");
+        if let Some(name) = name {
+            let name = name.replace('\\', "\\\\").replace('"', "\\\"");
+            head.push_str(&format!("; filename=\"{name}\""));
+        }
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(b"\r\n\r\n");
+        body.extend_from_slice(content);
+        body.extend_from_slice(b"\r\n");
+    }
+    body.extend_from_slice(b"--seam--\r\n");
+    body
 }
 
 impl Answer {

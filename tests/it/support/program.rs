@@ -30,6 +30,10 @@ pub fn environment(url: &str, folder: &Path) -> Environment {
             "COLONNADE__LEDGER__ANCHOR_FILE",
             folder.join("anchors").display().to_string(),
         ),
+        (
+            "COLONNADE__DOCUMENTS__FOLDER",
+            folder.join("documents").display().to_string(),
+        ),
         ("COLONNADE__LOG__FILTER", "error".to_owned()),
         ("COLONNADE__SERVER__DRAIN_SECONDS", "0".to_owned()),
     ]

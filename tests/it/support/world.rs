@@ -104,6 +104,18 @@ impl World {
         (folder, database)
     }
 
+    /// The names of the files that documents lie in, whatever they are.
+    pub fn files(&self) -> Vec<String> {
+        let entries = std::fs::read_dir(self.folder.path().join("documents"));
+        let entries = entries.map(|found| found.flatten().collect::<Vec<_>>());
+        let names = entries.unwrap_or_default().into_iter();
+        let mut names: Vec<String> = names
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        names.sort();
+        names
+    }
+
     pub fn pass(&self, span: chrono::Duration) {
         self.clock.pass(span);
     }
@@ -349,6 +361,7 @@ fn config(url: &str, folder: &std::path::Path) -> Config {
     config.auth.secret = "a secret for tests, a secret for tests".into();
     config.ledger.anchor_file = folder.join("anchors").display().to_string();
     config.mail.folder = folder.join("mail").display().to_string();
+    config.documents.folder = folder.join("documents").display().to_string();
     config.server.workers = 1;
     // Tests speak for clients at other addresses, as a proxy on this machine would.
     config.server.trusted_proxies = "127.0.0.1".into();

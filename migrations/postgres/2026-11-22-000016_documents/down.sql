@@ -1,0 +1,3 @@
+ALTER TABLE projects DROP COLUMN applicant_kind;
+DROP TABLE invitations;
+DROP TABLE documents;
