@@ -574,6 +574,23 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    forms (id) {
+        id -> Uid,
+        call_id -> Uid,
+        number -> Integer,
+        definition -> Doc,
+        in_use_since -> Nullable<Instant>,
+        created_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
 diesel::joinable!(assignments -> projects (project_id));
 diesel::joinable!(applications -> projects (project_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -589,6 +606,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     cohort_quotas,
     cohorts,
     events,
+    forms,
     grants,
     held_work,
     idempotency_keys,
