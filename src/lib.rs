@@ -28,6 +28,7 @@ pub mod applications;
 pub mod coaching;
 pub mod dashboards;
 pub mod documents;
+pub mod forms;
 pub mod invitations;
 pub mod journey;
 pub mod ledger;

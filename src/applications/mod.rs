@@ -1,13 +1,18 @@
 //! Projects answering calls: from draft to decision.
 
 mod actions;
+mod fields;
 mod model;
+mod receipt;
 mod routes;
+mod screening;
 mod store;
 
-pub use actions::{Decision, change, create, decide, override_rule, submit, withdraw};
-pub use model::{Application, ApplicationId, ApplicationState, Outcome};
-pub use store::{find, lock, of_project, one};
+pub use actions::{Decision, change, create, decide, missing_in, override_rule, submit, withdraw};
+pub use fields::{answer as answer_at, of_project as project_field_at};
+pub use model::{Application, ApplicationId, ApplicationState, Outcome, ReturnId, Returned};
+pub use screening::{Return, Screen, screen, send_back, tag};
+pub use store::{find, find_return, lock, of_project, one};
 
 use crate::app::Slice;
 

@@ -12,6 +12,7 @@
 mod support;
 
 mod access;
+mod answers;
 mod coaching;
 mod commands;
 mod conventions;
@@ -21,14 +22,17 @@ mod docs;
 mod documents;
 mod faults;
 mod forged;
+mod forms;
 mod journey;
 mod keep;
 mod ledger;
 mod ledger_chain;
+mod machine;
 mod mail_tls;
 mod matrix;
 mod migrations;
 mod passwords;
+mod screening;
 mod sessions;
 mod tables;
 mod team;

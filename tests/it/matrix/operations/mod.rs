@@ -3,6 +3,7 @@
 mod accounts;
 mod coaching;
 mod documents;
+pub mod forms;
 pub mod network;
 mod projects;
 
@@ -15,5 +16,6 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
     rows.extend(projects::rows(stage));
     rows.extend(coaching::rows(stage));
     rows.extend(documents::rows(stage));
+    rows.extend(forms::rows(stage));
     rows
 }

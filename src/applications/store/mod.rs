@@ -1,15 +1,23 @@
 //! How applications are kept and found.
 
+mod gate;
+
 use diesel::expression::BoxableExpression;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
+pub use gate::{
+    close_return, find_return, finish_screening, insert_receipt, insert_return, open_return,
+    put_tags, receipt, receipts, returns, screenings, start_screening, tags,
+};
+
 use super::model::{Application, ApplicationId, ApplicationState};
 use crate::app::Tx;
 use crate::auth::{Caller, Role, Scope};
-use crate::db::schema::{applications, calls, projects};
+use crate::db::schema::{application_tags, applications, calls, projects};
 use crate::db::{Conn, Json, Moment, MultiBackend, dialect};
 use crate::error::{Error, OrNotFound, Result};
+use crate::forms::FormId;
 use crate::http::Keyset;
 use crate::network::{Call, CallId, CohortId, ProgrammeId, Sector};
 use crate::projects::{self as project_door, Project, ProjectId};
@@ -38,6 +46,21 @@ fn visible(caller: &Caller) -> applications::BoxedQuery<'static, MultiBackend> {
     if !own.is_empty() {
         conditions.push(Box::new(applications::project_id.eq_any(own)));
     }
+    conditions.extend(coordinated(caller));
+    query.filter(any(conditions))
+}
+
+/// One of them; nothing meets none.
+fn any(conditions: Vec<Condition>) -> Condition {
+    let any = conditions
+        .into_iter()
+        .reduce(|either, or| Box::new(either.or(or)));
+    any.unwrap_or_else(|| Box::new(applications::created_at.lt(applications::created_at)))
+}
+
+/// The applications of the regions, cohorts and programmes that the caller coordinates.
+fn coordinated(caller: &Caller) -> Vec<Condition> {
+    let mut conditions: Vec<Condition> = Vec::new();
     let regions = caller.regions(Role::Coordinator);
     if !regions.is_empty() {
         conditions.push(Box::new(
@@ -66,12 +89,19 @@ fn visible(caller: &Caller) -> applications::BoxedQuery<'static, MultiBackend> {
             .select(calls::id);
         conditions.push(Box::new(applications::call_id.eq_any(of_programmes)));
     }
-    let any = conditions
-        .into_iter()
-        .reduce(|either, or| Box::new(either.or(or)));
-    query.filter(
-        any.unwrap_or_else(|| Box::new(applications::created_at.lt(applications::created_at))),
-    )
+    conditions
+}
+
+/// The applications with a tag, among those that the caller coordinates: nobody else learns of tags.
+fn tagged(caller: &Caller, tag: String) -> Condition {
+    let tagged = application_tags::table
+        .filter(application_tags::tag.eq(tag))
+        .select(application_tags::application_id);
+    let tagged = applications::id.eq_any(tagged);
+    if caller.everywhere(Role::Coordinator) {
+        return Box::new(tagged);
+    }
+    Box::new(tagged.and(any(coordinated(caller))))
 }
 
 /// # Errors
@@ -111,6 +141,7 @@ pub struct Filter {
     pub sector: Option<Sector>,
     pub updated_since: Option<Moment>,
     pub words: Option<String>,
+    pub tag: Option<String>,
 }
 
 pub fn list(
@@ -148,6 +179,9 @@ pub fn list(
         let found = project_door::matching(conn, text)?;
         query = query.filter(applications::project_id.eq_any(found));
     }
+    if let Some(tag) = &filter.tag {
+        query = query.filter(tagged(caller, tag.clone()));
+    }
     let query = crate::keyset!(query, keyset, applications::id, ApplicationId, {
         "created_at" => applications::created_at, Moment;
         "updated_at" => applications::updated_at, Moment;
@@ -169,6 +203,7 @@ pub fn insert(
     tx: &mut Tx<'_>,
     project: &Project,
     call: &Call,
+    form: Option<FormId>,
     answers: &Json,
 ) -> Result<Application> {
     let (id, now): (ApplicationId, Moment) = (tx.new_id(), tx.now);
@@ -180,6 +215,7 @@ pub fn insert(
             applications::call_id.eq(call.id),
             applications::state.eq(ApplicationState::Draft),
             applications::answers.eq(answers),
+            applications::form_id.eq(form),
             applications::region.eq(&project.region),
             applications::version.eq(1_i64),
             applications::created_at.eq(now),
@@ -198,6 +234,7 @@ pub fn keep(tx: &mut Tx<'_>, application: &Application) -> Result<Application> {
     let kept = diesel::update(row).set((
         applications::state.eq(application.state),
         applications::answers.eq(&application.answers),
+        applications::form_id.eq(application.form_id),
         applications::region.eq(&application.region),
         applications::cohort_id.eq(application.cohort_id),
         applications::pillar.eq(application.pillar),
