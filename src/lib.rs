@@ -26,6 +26,8 @@ pub mod api_keys;
 pub mod applications;
 pub mod coaching;
 pub mod dashboards;
+pub mod eligibility;
+pub mod gateway;
 pub mod journey;
 pub mod ledger;
 pub mod network;

@@ -369,6 +369,19 @@ pub fn people_of_project(
     Ok(native!(conn, |c| ordered.load(c))?)
 }
 
+/// The projects that people own or edit.
+///
+/// # Errors
+/// The database's.
+pub fn projects_of(conn: &mut Conn, people: &[AccountId], now: Moment) -> Result<Vec<Uuid>> {
+    let theirs = active_holders(now)
+        .filter(grants::scope_kind.eq(ScopeKind::Project))
+        .filter(grants::role.eq_any([Role::Owner, Role::Editor]))
+        .filter(grants::account_id.eq_any(people.to_vec()));
+    let ids: Vec<Option<GrantId>> = theirs.select(grants::scope_id).load(conn)?;
+    Ok(ids.into_iter().flatten().map(|id| id.0).collect())
+}
+
 /// The people who speak for an organisation.
 pub fn people_of_organisation(
     conn: &mut Conn,

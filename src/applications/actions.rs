@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::model::{
-    Application, ApplicationId, ApplicationState, Outcome, Refusal, content, merge, reasons_against,
+    Application, ApplicationId, ApplicationState, Outcome, Refusal, content, merge,
 };
 use super::store;
 use crate::app::Tx;
@@ -11,12 +11,13 @@ use crate::auth::Caller;
 use crate::auth::secrets::sha256;
 use crate::canonical;
 use crate::coaching;
-use crate::db::{Conn, Json};
+use crate::db::{Conn, Json, Moment};
+use crate::eligibility::{self, Candidate, Reason, Rule};
 use crate::error::{Error, FieldError, FieldErrors, Refused, Result};
 use crate::events::{self, Fact};
 use crate::http::Seen;
 use crate::journey::{self, Admission};
-use crate::network::{self, Call, CallId, CohortId, Pillar, Programme};
+use crate::network::{self, CallId, CohortId, Pillar};
 use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
 
 /// Starts a draft.
@@ -81,14 +82,15 @@ pub fn change(
     Ok(application)
 }
 
-/// Lets an application in although the programme's scope leaves its sector out. A coordinator answers for it.
+/// Lets an application in although a rule of its call leaves it out. A coordinator answers for it.
 ///
 /// # Errors
-/// `not-allowed` for others, `application-closed` once it was submitted.
+/// `not-allowed` for others, `application-closed` once it was submitted, `rule-not-overridable` by the call.
 pub fn override_rule(
     tx: &mut Tx<'_>,
     id: ApplicationId,
     seen: &Seen,
+    rule: Rule,
     reason: &str,
 ) -> Result<Application> {
     let (mut application, project) = lock(tx, id)?;
@@ -100,14 +102,36 @@ pub fn override_rule(
         return Err(Refusal::ApplicationClosed.into());
     }
     let before = noted(tx, &application);
-    application.override_reason = Some(reason.to_owned());
+    eligibility::waive(tx, id.0, application.call_id, rule, reason)?;
+    if rule == Rule::Sector {
+        application.override_reason = Some(reason.to_owned());
+    }
     let application = store::keep(tx, &application)?;
-    let (kind, data) = (
-        "application.rule_overridden",
-        json!({ "rule": "sector-out-of-scope" }),
-    );
+    let kind = "application.rule_overridden";
+    let data = json!({ "rule": rule, "reason": events::fingerprint(tx, reason) });
     record(tx, kind, Some(before), &application, data)?;
     Ok(application)
+}
+
+/// Every reason against submitting an application now, those too that were waived. The dry run tells of these, and
+/// `submit` refuses by them.
+///
+/// # Errors
+/// The database's.
+pub fn reasons_against(
+    conn: &mut Conn,
+    application: &Application,
+    project: &Project,
+    now: Moment,
+) -> Result<Vec<Reason>> {
+    let call = network::call(conn, application.call_id)?;
+    let programme = network::programme(conn, call.programme_id)?;
+    let candidate = Candidate {
+        project,
+        application: Some(application.id.0),
+        waived: application.override_reason.as_deref(),
+    };
+    eligibility::judge(conn, candidate, &call, &programme, now)
 }
 
 /// Submits a draft: the content is frozen, and its digest goes on the receipt.
@@ -123,13 +147,14 @@ pub fn submit(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Applica
     if application.state != ApplicationState::Draft {
         return Err(Refusal::ApplicationClosed.into());
     }
-    let (call, programme) = call_and_programme(tx.conn, application.call_id)?;
-    let reasons = reasons_against(&application, &project, &call, &programme, tx.now);
-    if !reasons.is_empty() {
+    let reasons = reasons_against(tx.conn, &application, &project, tx.now)?;
+    if reasons.iter().any(Reason::stands) {
+        let standing = reasons.into_iter().filter(Reason::stands);
         let mut refused = Refused::new(Refusal::NotEligible.code());
-        refused.fields = reasons;
+        refused.fields = standing.map(|reason| reason.told).collect();
         return Err(refused.into());
     }
+    let call = network::call(tx.conn, application.call_id)?;
     let before = noted(tx, &application);
     let frozen = content(&application, &project, &call);
     application.content_sha256 = Some(sha256(canonical::text(&frozen).as_bytes()));
@@ -171,6 +196,29 @@ pub fn withdraw(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Appli
     record(
         tx,
         "application.withdrawn",
+        Some(before),
+        &application,
+        data,
+    )?;
+    Ok(application)
+}
+
+/// Puts an application under the region that its project was handed to, so that the coordinators there see it.
+///
+/// # Errors
+/// `not-withdrawable` once its decision is out.
+pub fn follow_region(tx: &mut Tx<'_>, id: ApplicationId, region: &str) -> Result<Application> {
+    let (mut application, _) = lock(tx, id)?;
+    if !application.state.is_withdrawable() {
+        return Err(Refusal::NotWithdrawable.into());
+    }
+    let before = noted(tx, &application);
+    let from = application.region.replace(region.to_owned());
+    let application = store::keep(tx, &application)?;
+    let data = json!({ "from_region": from, "to_region": region });
+    record(
+        tx,
+        "application.handed_over",
         Some(before),
         &application,
         data,
@@ -257,12 +305,6 @@ fn lock(tx: &mut Tx<'_>, id: ApplicationId) -> Result<(Application, Project)> {
     let application = store::lock(tx.conn, tx.caller, id)?;
     let project = projects::lock(tx.conn, &Caller::system(), application.project_id)?;
     Ok((application, project))
-}
-
-fn call_and_programme(conn: &mut Conn, call: CallId) -> Result<(Call, Programme)> {
-    let call = network::call(conn, call)?;
-    let programme = network::programme(conn, call.programme_id)?;
-    Ok((call, programme))
 }
 
 /// What the ledger notes of an application: what people wrote by fingerprint only.

@@ -5,9 +5,13 @@ mod model;
 mod routes;
 mod store;
 
-pub use actions::{Decision, change, create, decide, override_rule, submit, withdraw};
+pub use actions::{
+    Decision, change, create, decide, follow_region, override_rule, reasons_against, submit,
+    withdraw,
+};
 pub use model::{Application, ApplicationId, ApplicationState, Outcome};
-pub use store::{find, of_project};
+pub use routes::{ApplicationOut, shown};
+pub use store::{find, has_applied, lock, of_project, one};
 
 use crate::app::Slice;
 

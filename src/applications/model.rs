@@ -6,9 +6,8 @@ use serde_json::{Value, json};
 use crate::auth::AccountId;
 use crate::db::schema::applications;
 use crate::db::{Json, Moment};
-use crate::error::FieldError;
-use crate::network::{Call, CallId, CohortId, Pillar, Programme};
-use crate::projects::{Project, ProjectId, State};
+use crate::network::{Call, CallId, CohortId, Pillar};
+use crate::projects::{Project, ProjectId};
 
 crate::ids! {
     /// One project answering one call.
@@ -118,45 +117,6 @@ crate::refusals! {
         /// The call's rules leave it out; `errors` has every reason.
         NotEligible = "not-eligible",
     }
-}
-
-/// Every reason why the application can't be submitted now; empty where it can.
-#[must_use]
-pub fn reasons_against(
-    application: &Application,
-    project: &Project,
-    call: &Call,
-    programme: &Programme,
-    now: Moment,
-) -> Vec<FieldError> {
-    let mut reasons = Vec::new();
-    if now < call.opens_at {
-        reasons
-            .push(FieldError::new("/call_id", "call-not-open-yet").with("opens_at", call.opens_at));
-    }
-    if now >= call.closes_at {
-        reasons.push(FieldError::new("/call_id", "call-closed").with("closes_at", call.closes_at));
-    }
-    if programme.excluded_sectors.contains(&project.sector) && application.override_reason.is_none()
-    {
-        reasons.push(
-            FieldError::new("/project/sector", "sector-out-of-scope")
-                .with("sector", project.sector),
-        );
-    }
-    match &project.region {
-        None => reasons.push(FieldError::new("/project/postal_code", "region-unknown")),
-        Some(region) if !programme.regions.contains(region) => {
-            reasons.push(
-                FieldError::new("/project/postal_code", "region-not-served").with("region", region),
-            );
-        }
-        Some(_) => {}
-    }
-    if matches!(project.state, State::Active | State::OnHold) {
-        reasons.push(FieldError::new("/project_id", "project-not-prospect"));
-    }
-    reasons
 }
 
 /// What submission freezes: the answers and the project as it stands.

@@ -11,6 +11,7 @@ use super::model::{Application, ApplicationId, ApplicationState, Outcome};
 use super::store::{self, Filter};
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
+use crate::eligibility::Rule;
 use crate::error::{OrNotFound, Result};
 use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
@@ -40,8 +41,9 @@ struct CreateApplication {
     answers: Map<String, Value>,
 }
 
+/// An application, as every answer shows it.
 #[derive(Serialize, ToSchema)]
-struct ApplicationOut {
+pub struct ApplicationOut {
     id: ApplicationId,
     reference: String,
     project_id: ProjectId,
@@ -110,7 +112,11 @@ impl From<Application> for ApplicationOut {
     }
 }
 
-fn shown(application: Application) -> Result<Reply> {
+/// The answer that is an application.
+///
+/// # Errors
+/// When it can't be written.
+pub fn shown(application: Application) -> Result<Reply> {
     let version = application.version;
     Ok(Reply::ok(&ApplicationOut::from(application))?.version(version))
 }
@@ -257,8 +263,16 @@ async fn override_scope(
     body: Valid<OverrideScope>,
 ) -> Result<Reply> {
     let (id, seen, reason) = (id.into_inner(), ctx.seen()?, body.0.reason);
-    ctx.write(move |tx| shown(actions::override_rule(tx, id, &seen, &reason)?))
-        .await
+    ctx.write(move |tx| {
+        shown(actions::override_rule(
+            tx,
+            id,
+            &seen,
+            Rule::Sector,
+            &reason,
+        )?)
+    })
+    .await
 }
 
 #[derive(Serialize, ToSchema)]

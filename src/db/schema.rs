@@ -396,6 +396,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        web_domain -> Nullable<Text>,
     }
 }
 
@@ -574,6 +575,71 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    eligibility_rules (call_id) {
+        call_id -> Uid,
+        rules -> Doc,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    eligibility_overrides (id) {
+        id -> Uid,
+        application_id -> Uid,
+        rule -> Text,
+        reason -> Text,
+        made_by -> Uid,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    late_entry_codes (id) {
+        id -> Uid,
+        call_id -> Uid,
+        project_id -> Nullable<Uid>,
+        digest -> Text,
+        reason -> Text,
+        made_by -> Uid,
+        expires_at -> Instant,
+        used_at -> Nullable<Instant>,
+        application_id -> Nullable<Uid>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    routings (id) {
+        id -> Uid,
+        application_id -> Uid,
+        call_id -> Nullable<Uid>,
+        region -> Nullable<Text>,
+        reason -> Text,
+        state -> Text,
+        proposed_by -> Uid,
+        answered_by -> Nullable<Uid>,
+        new_application_id -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
 diesel::joinable!(assignments -> projects (project_id));
 diesel::joinable!(applications -> projects (project_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -588,12 +654,15 @@ diesel::allow_tables_to_appear_in_same_query!(
     coaching_sessions,
     cohort_quotas,
     cohorts,
+    eligibility_overrides,
+    eligibility_rules,
     events,
     grants,
     held_work,
     idempotency_keys,
     jobs,
     known_places,
+    late_entry_codes,
     ledger_heads,
     mails,
     mandates,
@@ -607,6 +676,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     provinces,
     refresh_tokens,
     regions,
+    routings,
     sessions,
     stays,
     throttle_buckets,
