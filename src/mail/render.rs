@@ -49,6 +49,7 @@ templates! {
     "application_submitted", "application_received", "application_waitlisted", "application_declined",
     "application_withdrawn", "project_entered", "project_advanced", "project_returned", "project_held",
     "project_resumed", "project_exited", "project_graduated", "assignment_started", "assignment_ended",
+    "routing_proposed", "routing_consented", "routing_refused",
     "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
 }
 
@@ -151,6 +152,7 @@ mod tests {
             "feedback": optional("Well\n\ndone & more"), "pillar": "Test", "from_pillar": "Create & Learn",
             "cohort": optional("2018"), "reason": optional("Because"), "reason_text": "team", "lesson": optional("Ask first"),
             "role_text": "lead coach", "milestone": "Need confirmed", "confidence": "green",
+            "destination": "Spring call <2>",
             "coach": "Bea", "starts_at": "2018-03-01 09:00 UTC", "minutes": 60, "place": optional("Rue <1>"),
             "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
         })

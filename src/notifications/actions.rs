@@ -15,6 +15,7 @@ use crate::auth::{AccountId, Caller};
 use crate::coaching::{self, CoachingSessionId};
 use crate::error::Result;
 use crate::events::{self, Event, Fact};
+use crate::gateway::{self, RoutingId};
 use crate::http::Seen;
 use crate::jobs::{Outcome, Task};
 use crate::journey::{self, Transition, TransitionId};
@@ -106,6 +107,13 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
             .into_iter()
             .collect()),
         Audience::LeadPartner => lead_partner(tx, event),
+        Audience::Receivers => match event.noted_id("routing_id") {
+            Some(id) => {
+                let routing = gateway::find(tx.conn, RoutingId(id))?;
+                Ok(gateway::destination(tx.conn, &routing, tx.now)?.1)
+            }
+            None => Ok(Vec::new()),
+        },
     }
 }
 
@@ -147,6 +155,10 @@ fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
     }
     if event.subject_kind == "application" {
         let told = of_application(tx, event)?;
+        add(&mut values, told);
+    }
+    if let Some(id) = event.noted_id("routing_id") {
+        let told = of_routing(tx, RoutingId(id))?;
         add(&mut values, told);
     }
     if let Some(role) = event.data.0.get("role").and_then(Value::as_str) {
@@ -225,6 +237,20 @@ fn of_application(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
         "sha256": application.content_sha256,
         "feedback": application.feedback.unwrap_or_default(),
         "region": region,
+    }))
+}
+
+fn of_routing(tx: &mut Tx<'_>, id: RoutingId) -> Result<Value> {
+    let routing = gateway::find(tx.conn, id)?;
+    let (destination, _) = gateway::destination(tx.conn, &routing, tx.now)?;
+    let path = match routing.new_application_id {
+        Some(new) => format!("/v1/applications/{new}"),
+        None => format!("/v1/applications/{}/routings", routing.application_id),
+    };
+    Ok(json!({
+        "link": tx.app.link(&path),
+        "destination": destination,
+        "reason": routing.reason,
     }))
 }
 

@@ -13,6 +13,8 @@ pub enum Audience {
     LeadPartner,
     /// The person whom the event is about.
     Subject,
+    /// The coordinators of the call or region that an application is sent to.
+    Receivers,
 }
 
 /// What follows from one kind of event.
@@ -28,7 +30,7 @@ pub struct Rule {
     pub tell_actor: bool,
 }
 
-use Audience::{Coaches, Coordinators, Founders, LeadPartner, Subject};
+use Audience::{Coaches, Coordinators, Founders, LeadPartner, Receivers, Subject};
 
 const ALL: &[Audience] = &[Founders, Coaches, Coordinators, LeadPartner];
 
@@ -98,6 +100,9 @@ pub const RULES: &[Rule] = &[
         &[Coordinators],
         "application_withdrawn",
     ),
+    mail("routing.proposed", &[Founders], "routing_proposed"),
+    mail("routing.consented", &[Receivers], "routing_consented"),
+    message("routing.refused", &[Coordinators], "routing_refused"),
     mail("assignment.started", &[Subject], "assignment_started"),
     mail("assignment.ended", &[Subject], "assignment_ended"),
     mail(

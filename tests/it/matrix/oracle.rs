@@ -169,6 +169,11 @@ pub fn sees_application(who: &Subject, project: &str) -> bool {
         || reaches_cohort(who, "coordinator", cohort)
 }
 
+/// Sets up the call of a cohort: the network's, the programme's and the cohort's coordinators.
+pub fn runs_call(who: &Subject, cohort: &'static str) -> bool {
+    who.runs_all() || reaches_cohort(who, "coordinator", cohort)
+}
+
 /// Sees a cohort: cohorts span regions, so whoever works in a region sees them all.
 pub fn sees_cohort(who: &Subject, cohort: &'static str) -> bool {
     let wide = |(role, place): &Right| {
@@ -296,7 +301,7 @@ pub fn may_know(who: &Subject, object: &str, field: &str) -> bool {
     if let Some(project) = PROJECTS.iter().find(|one| one.name == object) {
         let name = project.name;
         return match field {
-            "answer" | "override" => sees_application(who, name),
+            "answer" | "override" | "routing" => sees_application(who, name),
             "feedback" => sees_application(who, name) || reads_inside(who, name),
             "title" => sees(who, name) || sees_application(who, name) || was_told(who.name, name),
             "summary" | "website" => sees(who, name) || sees_application(who, name),
@@ -332,7 +337,14 @@ pub fn may_know(who: &Subject, object: &str, field: &str) -> bool {
 /// Whether a mail to somebody may hold what a field of an object holds.
 pub fn may_be_written(to: &str, object: &str, field: &str) -> bool {
     if PROJECTS.iter().any(|one| one.name == object) {
-        let told = ["title", "feedback", "reason", "lesson", "milestone"];
+        let told = [
+            "title",
+            "feedback",
+            "reason",
+            "lesson",
+            "milestone",
+            "routing",
+        ];
         let invited = ["agenda", "place", "cancelled"];
         return (told.contains(&field) && was_told(to, object))
             || (invited.contains(&field) && was_invited(to, object));

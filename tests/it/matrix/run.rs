@@ -257,12 +257,16 @@ fn digest(stage: &Stage) -> Vec<String> {
         "calls",
         "coaching_sessions",
         "cohorts",
+        "eligibility_rules",
         "mails",
         "milestones",
         "notifications",
         "projects",
+        "routings",
     ];
     let counted = [
+        "eligibility_overrides",
+        "late_entry_codes",
         "grants",
         "held_work",
         "idempotency_keys",
@@ -285,6 +289,7 @@ fn digest(stage: &Stage) -> Vec<String> {
     for (table, condition) in [
         ("events", MEANT),
         ("grants", "valid_to IS NULL"),
+        ("late_entry_codes", "used_at IS NULL"),
         ("sessions", "ended_at IS NULL"),
     ] {
         parts.push(format!(
