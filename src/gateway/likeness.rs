@@ -41,11 +41,11 @@ fn compare(project: &Project, other: Project, of_founders: &BTreeSet<ProjectId>)
     let host = |one: &Project| one.website.as_deref().and_then(web_domain);
     let codes: Vec<&'static str> = [
         (
-            same(&number(project), &number(&other)),
+            same(number(project), number(&other)),
             "same-enterprise-number",
         ),
         (
-            same(&host(project), &host(&other)) && !is_shared(project),
+            same(host(project), host(&other)) && !is_shared(project),
             "same-web-domain",
         ),
         (likeness >= NEARLY, "similar-title"),
@@ -71,7 +71,7 @@ fn is_shared(project: &Project) -> bool {
     host.is_some_and(|host| crate::projects::SHARED_HOSTS.contains(&host.as_str()))
 }
 
-fn same<T: PartialEq>(one: &Option<T>, other: &Option<T>) -> bool {
+fn same<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {
     one.is_some() && one == other
 }
 

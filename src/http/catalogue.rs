@@ -103,11 +103,13 @@ impl Catalogue {
         } else {
             &self.field
         };
-        let named = names
-            .iter()
-            .map(|(name, names)| (*name, names.get(lang).to_owned()));
-        let values: Vec<_> = values.iter().cloned().chain(named).collect();
-        message(texts, code, &values, lang)
+        let mut all = values.to_vec();
+        all.extend(
+            names
+                .iter()
+                .map(|(name, names)| (*name, names.get(lang).to_owned())),
+        );
+        message(texts, code, &all, lang)
     }
 
     pub fn fill_blocker(&self, blocker: &mut Blocker, lang: Lang) {

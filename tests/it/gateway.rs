@@ -300,7 +300,7 @@ struct Sent {
 /// An application that is submitted in Brussels, and another call.
 async fn sent() -> Sent {
     let world = World::new().await;
-    let (call, _) = world.open_call(4, &[]).await;
+    let (own, _) = world.open_call(4, &[]).await;
     let (admin, founder) = (world.admin().await, world.founder("Ada").await);
     let (carl, cora) = (
         world.coordinator("Carl", "BE1").await,
@@ -308,7 +308,7 @@ async fn sent() -> Sent {
     );
     let other = call_of(&world, &admin, "medtech-accelerator", "other").await;
     let project = world.project(&founder, "Lamp").await;
-    let application = world.submitted(&founder, &project, &call).await;
+    let application = world.submitted(&founder, &project, &own).await;
     Sent {
         world,
         admin,

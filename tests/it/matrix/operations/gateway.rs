@@ -27,7 +27,10 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
         row(
             "set_eligibility_rules",
             "staff",
-            of_calls(stage, |case| case.body(json!({})).stale()),
+            of_calls(stage, |case| {
+                let nowhere = json!({ "regions": ["XX"] });
+                case.body(json!({})).harmless(nowhere, 422)
+            }),
         ),
         row("create_late_entry_code", "staff", late_entry_codes(stage)),
         row(
