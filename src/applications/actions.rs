@@ -12,7 +12,7 @@ use crate::auth::secrets::sha256;
 use crate::canonical;
 use crate::coaching;
 use crate::db::{Conn, Json, Moment};
-use crate::eligibility::{self, Candidate, Reason, Rule};
+use crate::eligibility::{self, Candidate, Reason, WaivableRule};
 use crate::error::{Error, FieldError, FieldErrors, Refused, Result};
 use crate::events::{self, Fact};
 use crate::http::Seen;
@@ -90,7 +90,7 @@ pub fn override_rule(
     tx: &mut Tx<'_>,
     id: ApplicationId,
     seen: &Seen,
-    rule: Rule,
+    rule: WaivableRule,
     reason: &str,
 ) -> Result<Application> {
     let (mut application, project) = lock(tx, id)?;
@@ -103,7 +103,7 @@ pub fn override_rule(
     }
     let before = noted(tx, &application);
     eligibility::waive(tx, id.0, application.call_id, rule, reason)?;
-    if rule == Rule::Sector {
+    if rule == WaivableRule::Sector {
         application.override_reason = Some(reason.to_owned());
     }
     let application = store::keep(tx, &application)?;

@@ -11,7 +11,7 @@ use super::model::{Application, ApplicationId, ApplicationState, Outcome};
 use super::store::{self, Filter};
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
-use crate::eligibility::Rule;
+use crate::eligibility::WaivableRule;
 use crate::error::{OrNotFound, Result};
 use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
@@ -268,7 +268,7 @@ async fn override_scope(
             tx,
             id,
             &seen,
-            Rule::Sector,
+            WaivableRule::Sector,
             &reason,
         )?)
     })

@@ -5,7 +5,8 @@ use serde_json::{Value, json};
 use uuid::Uuid;
 
 use super::model::{
-    Candidate, Facts, LateEntry, Overridden, Reason, Refusal, Room, Rule, Rules, Settings,
+    Candidate, EligibilityRules, Facts, LateEntry, Overridden, Reason, Refusal, Room, Settings,
+    WaivableRule,
 };
 use super::store::{self, NewCode};
 use crate::accounts;
@@ -52,7 +53,10 @@ pub fn judge(
     Ok(facts.reasons())
 }
 
-fn overridden(conn: &mut Conn, candidate: Candidate<'_>) -> Result<Vec<(Rule, Overridden)>> {
+fn overridden(
+    conn: &mut Conn,
+    candidate: Candidate<'_>,
+) -> Result<Vec<(WaivableRule, Overridden)>> {
     let rows = match candidate.application {
         Some(application) => store::overrides(conn, application)?,
         None => Vec::new(),
@@ -69,7 +73,7 @@ fn overridden(conn: &mut Conn, candidate: Candidate<'_>) -> Result<Vec<(Rule, Ov
             by: None,
             reason: reason.to_owned(),
         };
-        (Rule::Sector, overridden)
+        (WaivableRule::Sector, overridden)
     });
     Ok(with_rows.chain(without).collect())
 }
@@ -98,7 +102,12 @@ fn room(conn: &mut Conn, project: &Project, call: &Call) -> Result<Room> {
 ///
 /// # Errors
 /// `not-allowed`, `stale-version`, `invalid` where a region is not there.
-pub fn set_rules(tx: &mut Tx<'_>, id: CallId, seen: &Seen, rules: &Rules) -> Result<Settings> {
+pub fn set_rules(
+    tx: &mut Tx<'_>,
+    id: CallId,
+    seen: &Seen,
+    rules: &EligibilityRules,
+) -> Result<Settings> {
     let call = network::call(tx.conn, id)?;
     if !may_run(tx.caller, &call) {
         return Err(Error::refused("not-allowed"));
@@ -129,7 +138,7 @@ pub fn waive(
     tx: &mut Tx<'_>,
     application: Uuid,
     call: CallId,
-    rule: Rule,
+    rule: WaivableRule,
     reason: &str,
 ) -> Result<()> {
     let by = tx.caller.account().or_not_found()?;

@@ -22,7 +22,7 @@ crate::ids! {
 
 crate::words! {
     /// A rule that a coordinator can waive for one application, where the call says so.
-    pub enum Rule {
+    pub enum WaivableRule {
         Sector = "sector-out-of-scope",
         Region = "region-not-served",
         Stage = "stage-not-served",
@@ -36,7 +36,7 @@ crate::words! {
 /// What a call asks of those who answer it. What is null is as the programme says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]
-pub struct Rules {
+pub struct EligibilityRules {
     /// Sectors that may apply; null: all but the excluded ones.
     #[schema(min_items = 1, max_items = 20)]
     pub sectors: Option<Vec<Sector>>,
@@ -62,11 +62,11 @@ pub struct Rules {
     pub full_cohort_blocks: bool,
     /// The rules that a coordinator may waive for one application.
     #[schema(max_items = 20)]
-    pub overridable: Vec<Rule>,
+    pub overridable: Vec<WaivableRule>,
 }
-crate::document!(Rules);
+crate::document!(EligibilityRules);
 
-impl Default for Rules {
+impl Default for EligibilityRules {
     /// A call without rules of its own: the programme's scope, and coordinators may let a sector in.
     fn default() -> Self {
         Self {
@@ -79,7 +79,7 @@ impl Default for Rules {
             company_needed: false,
             late_entry: true,
             full_cohort_blocks: false,
-            overridable: vec![Rule::Sector],
+            overridable: vec![WaivableRule::Sector],
         }
     }
 }
@@ -87,7 +87,7 @@ impl Default for Rules {
 /// The rules of a call and how often they were set; version 0 where nobody has set any.
 #[derive(Debug, Clone)]
 pub struct Settings {
-    pub rules: Rules,
+    pub rules: EligibilityRules,
     pub version: i64,
 }
 
@@ -104,7 +104,7 @@ impl Settings {
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = eligibility_overrides)]
 pub struct Override {
-    pub rule: Rule,
+    pub rule: WaivableRule,
     pub reason: String,
     pub made_by: AccountId,
 }
@@ -179,10 +179,10 @@ pub struct Facts<'a> {
     pub project: &'a Project,
     pub call: &'a Call,
     pub programme: &'a Programme,
-    pub rules: &'a Rules,
+    pub rules: &'a EligibilityRules,
     pub team: usize,
     pub room: Room,
-    pub overridden: Vec<(Rule, Overridden)>,
+    pub overridden: Vec<(WaivableRule, Overridden)>,
     pub late: Option<LateEntry>,
     pub now: Moment,
 }
@@ -227,7 +227,7 @@ impl Facts<'_> {
         let sector = &project.sector;
         if excluded.contains(sector) || listed.is_some_and(|all| !all.contains(sector)) {
             let told = FieldError::new("/project/sector", "sector-out-of-scope");
-            found.push(self.waivable(Rule::Sector, told.with("sector", sector)));
+            found.push(self.waivable(WaivableRule::Sector, told.with("sector", sector)));
         }
         let served = rules.regions.as_ref().unwrap_or(&self.programme.regions);
         match &project.region {
@@ -237,14 +237,17 @@ impl Facts<'_> {
             ))),
             Some(region) if !served.contains(region) => {
                 let told = FieldError::new("/project/postal_code", "region-not-served");
-                found.push(self.waivable(Rule::Region, told.with("region", region)));
+                found.push(self.waivable(WaivableRule::Region, told.with("region", region)));
             }
             Some(_) => {}
         }
         let spoken = rules.languages.as_ref();
         if spoken.is_some_and(|all| !all.contains(&project.language)) {
             let told = FieldError::new("/project/language", "language-not-offered");
-            found.push(self.waivable(Rule::Language, told.with("language", project.language)));
+            found.push(self.waivable(
+                WaivableRule::Language,
+                told.with("language", project.language),
+            ));
         }
         found
     }
@@ -265,7 +268,7 @@ impl Facts<'_> {
             {
                 let told = FieldError::new("/project/pillar", "stage-not-served");
                 let words: Vec<&str> = pillars.iter().map(|pillar| pillar.as_str()).collect();
-                vec![self.waivable(Rule::Stage, told.with("pillars", words.join(", ")))]
+                vec![self.waivable(WaivableRule::Stage, told.with("pillars", words.join(", ")))]
             }
             _ => Vec::new(),
         }
@@ -277,13 +280,13 @@ impl Facts<'_> {
         let needed = usize::try_from(self.rules.team_at_least).unwrap_or(0);
         if self.team < needed {
             let told = FieldError::new("/project/team", "team-too-small");
-            found.push(self.waivable(Rule::Team, told.with("min", needed)));
+            found.push(self.waivable(WaivableRule::Team, told.with("min", needed)));
         }
         match self.project.enterprise_number.as_deref() {
             None if self.rules.company_needed => {
                 let told =
                     FieldError::new("/project/enterprise_number", "enterprise-number-needed");
-                found.push(self.waivable(Rule::Company, told));
+                found.push(self.waivable(WaivableRule::Company, told));
             }
             Some(number) if self.project.country == "BE" && enterprise_number(number).is_none() => {
                 let told =
@@ -294,14 +297,14 @@ impl Facts<'_> {
         }
         if let Some(places) = self.room.full {
             let told = FieldError::new("/call_id", "capacity").with("places", places);
-            let mut reason = self.waivable(Rule::Capacity, told);
+            let mut reason = self.waivable(WaivableRule::Capacity, told);
             reason.blocks = self.rules.full_cohort_blocks;
             found.push(reason);
         }
         found
     }
 
-    fn waivable(&self, rule: Rule, told: FieldError) -> Reason {
+    fn waivable(&self, rule: WaivableRule, told: FieldError) -> Reason {
         let waived = self.overridden.iter().find(|(known, _)| *known == rule);
         Reason {
             overridable: self.rules.overridable.contains(&rule),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::actions::{self, NewLateEntry};
-use super::model::{LateEntry, LateEntryId, Rules, Settings};
+use super::model::{EligibilityRules, LateEntry, LateEntryId, Settings};
 use super::store;
 use crate::auth::policy;
 use crate::db::Moment;
@@ -27,7 +27,7 @@ fn shown(settings: &Settings) -> Result<Reply> {
 }
 
 /// What a call asks of those who answer it. Version 0: nothing beyond its programme's scope.
-#[utoipa::path(tag = "eligibility", params(("id" = CallId, Path)), responses((status = 200, body = Rules)))]
+#[utoipa::path(tag = "eligibility", params(("id" = CallId, Path)), responses((status = 200, body = EligibilityRules)))]
 #[get("/v1/calls/{id}/eligibility")]
 async fn show_eligibility_rules(ctx: Ctx, id: Path<CallId>) -> Result<Reply> {
     let id = id.into_inner();
@@ -39,9 +39,13 @@ async fn show_eligibility_rules(ctx: Ctx, id: Path<CallId>) -> Result<Reply> {
 }
 
 /// Set what a call asks of those who answer it. What is left out is as the programme says.
-#[utoipa::path(tag = "eligibility", params(("id" = CallId, Path)), request_body = Rules, responses((status = 200, body = Rules)))]
+#[utoipa::path(tag = "eligibility", params(("id" = CallId, Path)), request_body = EligibilityRules, responses((status = 200, body = EligibilityRules)))]
 #[put("/v1/calls/{id}/eligibility")]
-async fn set_eligibility_rules(ctx: Ctx, id: Path<CallId>, body: Valid<Rules>) -> Result<Reply> {
+async fn set_eligibility_rules(
+    ctx: Ctx,
+    id: Path<CallId>,
+    body: Valid<EligibilityRules>,
+) -> Result<Reply> {
     let (id, seen, rules) = (id.into_inner(), ctx.seen()?, body.0);
     ctx.write(move |tx| shown(&actions::set_rules(tx, id, &seen, &rules)?))
         .await

@@ -4,7 +4,8 @@ use diesel::prelude::*;
 use uuid::Uuid;
 
 use super::model::{
-    AppliedId, LateEntry, LateEntryId, Override, OverrideId, Rule, Rules, Settings,
+    AppliedId, EligibilityRules, LateEntry, LateEntryId, Override, OverrideId, Settings,
+    WaivableRule,
 };
 use crate::app::Tx;
 use crate::auth::AccountId;
@@ -34,7 +35,12 @@ pub fn settings(conn: &mut Conn, call: CallId) -> Result<Settings> {
 ///
 /// # Errors
 /// `stale-version`.
-pub fn keep_settings(tx: &mut Tx<'_>, call: CallId, seen: i64, new: &Rules) -> Result<()> {
+pub fn keep_settings(
+    tx: &mut Tx<'_>,
+    call: CallId,
+    seen: i64,
+    new: &EligibilityRules,
+) -> Result<()> {
     let set = (
         rules::rules.eq(Json::from(new)),
         rules::version.eq(seen + 1),
@@ -73,7 +79,7 @@ pub fn overrides(conn: &mut Conn, application: Uuid) -> Result<Vec<Override>> {
 pub fn put_override(
     tx: &mut Tx<'_>,
     application: Uuid,
-    rule: Rule,
+    rule: WaivableRule,
     reason: &str,
     by: AccountId,
 ) -> Result<()> {

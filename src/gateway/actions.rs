@@ -6,7 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::likeness::{Alike, alike};
 use super::matches::{Initiative, Needs, Standing, of_call, of_mandate, of_programme, rank};
-use super::model::{Answer, Refusal, Routing, RoutingId, RoutingState};
+use super::model::{Answer, Refusal, Routing, RoutingId, RoutingState, is_theirs};
 use super::store;
 use crate::accounts;
 use crate::app::Tx;
@@ -30,12 +30,26 @@ pub struct DryRun {
     pub alike: Vec<Alike>,
 }
 
+/// An application that is the caller's business.
+///
+/// # Errors
+/// `not-found` where there is no such application for the caller.
+pub fn one(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Application> {
+    let application = applications::one(conn, caller, id)?;
+    let call = network::call(conn, application.call_id)?;
+    if is_theirs(caller, &application, &call) {
+        Ok(application)
+    } else {
+        Err(Error::not_found())
+    }
+}
+
 /// What submitting would say now.
 ///
 /// # Errors
 /// `not-found` where there is no such application for the caller.
 pub fn dry_run(conn: &mut Conn, caller: &Caller, id: ApplicationId, now: Moment) -> Result<DryRun> {
-    let application = applications::one(conn, caller, id)?;
+    let application = one(conn, caller, id)?;
     let project = projects::find(conn, application.project_id)?;
     let reasons = applications::reasons_against(conn, &application, &project, now)?;
     let alike = if may_manage(caller, &project) {
@@ -56,7 +70,7 @@ pub fn duplicates(
     id: ApplicationId,
     now: Moment,
 ) -> Result<Vec<Alike>> {
-    let application = applications::one(conn, caller, id)?;
+    let application = one(conn, caller, id)?;
     match projects::one_inside(conn, caller, application.project_id) {
         Ok(project) => others_like(conn, caller, &project, now),
         Err(error) if matches!(error.code(), Some("not-found" | "not-allowed")) => Ok(Vec::new()),
@@ -94,7 +108,7 @@ pub fn matches(
     id: ApplicationId,
     now: Moment,
 ) -> Result<(Pillar, Vec<Initiative>)> {
-    let application = applications::one(conn, caller, id)?;
+    let application = one(conn, caller, id)?;
     let project = projects::find(conn, application.project_id)?;
     let pillar = project.pillar.or(application.pillar);
     let pillar = pillar.unwrap_or(Pillar::CreateLearn);
@@ -177,9 +191,10 @@ fn standing(
     })
 }
 
-/// Locks an application and its project, for those who see the application.
+/// Locks an application and its project, for those whose business it is.
 fn lock(tx: &mut Tx<'_>, id: ApplicationId) -> Result<(Application, Project)> {
-    let application = applications::lock(tx.conn, tx.caller, id)?;
+    applications::lock(tx.conn, tx.caller, id)?;
+    let application = one(tx.conn, tx.caller, id)?;
     let project = projects::lock(tx.conn, &Caller::system(), application.project_id)?;
     Ok((application, project))
 }

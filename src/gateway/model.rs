@@ -2,12 +2,12 @@
 
 use diesel::prelude::*;
 
-use crate::applications::ApplicationId;
-use crate::auth::AccountId;
+use crate::applications::{Application, ApplicationId};
+use crate::auth::{AccountId, Caller, Role};
 use crate::db::Moment;
 use crate::db::schema::routings;
 use crate::lang::Names;
-use crate::network::CallId;
+use crate::network::{Call, CallId, may_run};
 
 crate::ids! {
     RoutingId,
@@ -39,6 +39,16 @@ pub struct Routing {
     pub version: i64,
     pub created_at: Moment,
     pub updated_at: Moment,
+}
+
+/// Whether an application is the caller's own business: its team's, its region's coordinators', and those' who run its call.
+/// Whoever else sees an application, such as a reviewer, is not told where it comes from by what the gateway says of it.
+#[must_use]
+pub fn is_theirs(caller: &Caller, application: &Application, call: &Call) -> bool {
+    let in_region = |region: &String| caller.regions(Role::Coordinator).contains(region);
+    may_run(caller, call)
+        || caller.team_role(application.project_id.0).is_some()
+        || application.region.as_ref().is_some_and(in_region)
 }
 
 /// What the team says to a proposal.

@@ -231,6 +231,37 @@ async fn calls_for_projects_that_take_part_ask_for_their_pillar() {
 }
 
 #[actix_web::test]
+async fn what_nobody_can_waive_is_mended_or_waited_for() {
+    let world = World::new().await;
+    let (admin, founder) = (world.admin().await, world.founder("Ada").await);
+    let call = json!({
+        "slug": "summer", "programme": "medtech-accelerator",
+        "names": { "en": "A", "nl": "B", "fr": "C", "de": "D" },
+        "opens_at": "2026-06-01T00:00:00Z", "closes_at": "2026-07-01T00:00:00Z",
+    });
+    let call = admin.post("/v1/calls", call).await.expect(201);
+    let call = call.text_at("/id");
+    let mut body = new_project("Lamp");
+    body["postal_code"] = Value::Null;
+    let project = founder.post("/v1/projects", body).await.expect(201);
+    let application = draft(&founder, &project.text_at("/id"), &call).await;
+    // Numbers from before they were checked.
+    world
+        .database
+        .execute("UPDATE projects SET enterprise_number = '0428759498'");
+    let found = dry_run(&founder, &application).await;
+    let expected = [
+        "call-not-open-yet",
+        "enterprise-number-invalid",
+        "region-unknown",
+    ];
+    assert_eq!(codes(&found, true), expected.map(str::to_owned).into());
+    for reason in found["reasons"].as_array().expect("reasons") {
+        assert_eq!(reason["overridable"], false, "{reason}");
+    }
+}
+
+#[actix_web::test]
 async fn who_runs_the_call_sets_its_rules_and_nobody_overwrites_them_unseen() {
     let world = World::new().await;
     let (call, cohort) = world.open_call(4, &[]).await;

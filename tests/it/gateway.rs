@@ -169,6 +169,46 @@ async fn a_host_on_which_many_have_a_page_is_no_hint() {
     assert_eq!(found, expected(&[("Lamp", &["similar-title"])]));
 }
 
+/// Projects from before hosts were kept get theirs by the migration, the same that they would get today.
+#[actix_web::test]
+async fn the_migration_finds_the_hosts_that_the_program_does() {
+    let world = World::new().await;
+    let founder = world.founder("Ada").await;
+    for site in [
+        "https://www.Example.be/a?b#c",
+        "http://example.be:8080",
+        "https://example.be?q=1",
+        "https://shop.example.be#top",
+    ] {
+        project(&founder, site, "1000", site, None).await;
+    }
+    world.project(&founder, "None").await;
+    let hosts = || {
+        let query = "SELECT coalesce(web_domain, '-') AS t FROM projects ORDER BY title";
+        world.database.texts(query)
+    };
+    let before = hosts();
+    world
+        .database
+        .execute("UPDATE projects SET web_domain = NULL");
+    let up = if world.database.url.starts_with("sqlite") {
+        include_str!("../../migrations/sqlite/2026-11-22-000019_gateway/up.sql")
+    } else {
+        include_str!("../../migrations/postgres/2026-11-22-000019_gateway/up.sql")
+    };
+    for statement in up.split(';').map(str::trim) {
+        if statement.starts_with("UPDATE projects") {
+            world.database.execute(statement);
+        }
+    }
+    assert_eq!(hosts(), before);
+    let count = |host: &str| before.iter().filter(|one| *one == host).count();
+    assert_eq!(
+        (count("example.be"), count("shop.example.be"), count("-")),
+        (3, 1, 1)
+    );
+}
+
 /// A call of a programme; gives its id.
 async fn call_of(world: &World, admin: &Client, programme: &str, slug: &str) -> String {
     let now = world.clock.now();

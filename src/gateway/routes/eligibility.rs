@@ -11,7 +11,7 @@ use super::matches::DuplicateOut;
 use crate::applications::{self, ApplicationId, ApplicationOut};
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
-use crate::eligibility::{Reason, Rule};
+use crate::eligibility::{Reason, WaivableRule};
 use crate::error::Result;
 use crate::http::catalogue::CATALOGUE;
 use crate::http::{Ctx, Reply, Routes, Valid};
@@ -33,7 +33,7 @@ struct OverriddenOut {
 
 /// One reason against submitting.
 #[derive(Serialize, ToSchema)]
-struct ReasonOut {
+struct EligibilityReasonOut {
     code: String,
     /// JSON Pointer (RFC 6901) to what it is about.
     pointer: String,
@@ -49,7 +49,7 @@ struct ReasonOut {
     overridden: Option<OverriddenOut>,
 }
 
-impl ReasonOut {
+impl EligibilityReasonOut {
     fn new(reason: Reason, lang: Lang) -> Self {
         let blocks = reason.stands();
         let Reason {
@@ -82,7 +82,7 @@ struct EligibilityOut {
     /// Whether it could be submitted now, as far as the call's rules go.
     eligible: bool,
     /// Every reason at once, those too that were waived or are only told.
-    reasons: Vec<ReasonOut>,
+    reasons: Vec<EligibilityReasonOut>,
     /// Projects that may be the same one; for coordinators, of what they may see.
     duplicates: Vec<DuplicateOut>,
 }
@@ -99,7 +99,7 @@ async fn check_eligibility(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
         reasons: found
             .reasons
             .into_iter()
-            .map(|reason| ReasonOut::new(reason, lang))
+            .map(|reason| EligibilityReasonOut::new(reason, lang))
             .collect(),
         duplicates: DuplicateOut::all(found.alike, lang),
     };
@@ -110,7 +110,7 @@ async fn check_eligibility(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
 #[serde(deny_unknown_fields)]
 struct OverrideRule {
     /// The rule, as the dry run names it.
-    code: Rule,
+    code: WaivableRule,
     /// Why; the team reads it too.
     #[schema(min_length = 1, max_length = 2000)]
     reason: String,

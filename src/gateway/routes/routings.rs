@@ -8,7 +8,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::super::actions::{self, NewRouting, Target};
 use super::super::model::{Answer, Routing, RoutingId, RoutingState};
 use super::super::store;
-use crate::applications::{self, ApplicationId};
+use crate::applications::ApplicationId;
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
 use crate::error::{Error, FieldError, Result};
@@ -156,7 +156,7 @@ async fn list_routings(
     let keyset = Keyset::new(ctx.request(), &paging, &sorts)?;
     let (id, wanted) = (id.into_inner(), keyset.clone());
     let found = ctx.read(move |conn, caller| {
-        applications::one(conn, caller, id)?;
+        actions::one(conn, caller, id)?;
         store::list(conn, id, &wanted)
     });
     let out = found.await?.into_iter().map(RoutingOut::from).collect();
