@@ -30,6 +30,8 @@ pub mod dashboards;
 pub mod documents;
 pub mod forms;
 pub mod invitations;
+pub mod eligibility;
+pub mod gateway;
 pub mod journey;
 pub mod ledger;
 pub mod network;

@@ -15,7 +15,7 @@ pub use model::{
 };
 pub use store::{
     find, find_by_email, forget_old, grants_at, named, people_of_organisation, people_of_project,
-    people_with_role, renew_hash, team_grants,
+    people_with_role, projects_of, renew_hash, team_grants,
 };
 pub use strangers::ask_for_password;
 

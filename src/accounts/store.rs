@@ -382,6 +382,19 @@ pub fn team_grants(conn: &mut Conn, project: Uuid) -> Result<Vec<GrantRow>> {
     Ok(open.select(GrantRow::as_select()).load(conn)?)
 }
 
+/// The projects that people own or edit.
+///
+/// # Errors
+/// The database's.
+pub fn projects_of(conn: &mut Conn, people: &[AccountId], now: Moment) -> Result<Vec<Uuid>> {
+    let theirs = active_holders(now)
+        .filter(grants::scope_kind.eq(ScopeKind::Project))
+        .filter(grants::role.eq_any([Role::Owner, Role::Editor]))
+        .filter(grants::account_id.eq_any(people.to_vec()));
+    let ids: Vec<Option<GrantId>> = theirs.select(grants::scope_id).load(conn)?;
+    Ok(ids.into_iter().flatten().map(|id| id.0).collect())
+}
+
 /// The people who speak for an organisation.
 pub fn people_of_organisation(
     conn: &mut Conn,

@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields;
 use super::model::{
-    Application, ApplicationId, ApplicationState, Hand, Outcome, Receipt, Refusal, Returned,
-    content, hand, merge, reasons_against,
+    Application, ApplicationId, ApplicationState, Hand, Outcome, Receipt, Refusal, Returned, content,
+    hand, merge,
 };
 use super::store;
 use crate::accounts;
@@ -16,13 +16,14 @@ use crate::auth::secrets::sha256;
 use crate::auth::{AccountId, Caller, Role};
 use crate::canonical;
 use crate::coaching;
-use crate::db::{Conn, Json};
+use crate::db::{Conn, Json, Moment};
+use crate::eligibility::{self, Candidate, Reason, WaivableRule};
 use crate::error::{Error, FieldError, FieldErrors, Refused, Result};
 use crate::events::{self, Fact};
 use crate::forms::{self, Form};
 use crate::http::Seen;
 use crate::journey::{self, Admission};
-use crate::network::{self, Call, CallId, CohortId, Pillar, Programme};
+use crate::network::{self, CallId, CohortId, Pillar};
 use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
 
 /// Starts a draft.
@@ -167,14 +168,15 @@ fn answered_form(tx: &mut Tx<'_>, application: &mut Application) -> Result<Optio
     kept.map(|form| forms::find(tx.conn, form)).transpose()
 }
 
-/// Lets an application in although the programme's scope leaves its sector out. A coordinator answers for it.
+/// Lets an application in although a rule of its call leaves it out. A coordinator answers for it.
 ///
 /// # Errors
-/// `not-allowed` for others, `application-closed` once it was submitted.
+/// `not-allowed` for others, `application-closed` once it was submitted, `rule-not-overridable` by the call.
 pub fn override_rule(
     tx: &mut Tx<'_>,
     id: ApplicationId,
     seen: &Seen,
+    rule: WaivableRule,
     reason: &str,
 ) -> Result<Application> {
     let (mut application, project) = lock(tx, id)?;
@@ -186,14 +188,37 @@ pub fn override_rule(
         return Err(Refusal::ApplicationClosed.into());
     }
     let before = noted(tx, &application);
-    application.override_reason = Some(reason.to_owned());
+    eligibility::waive(tx, id.0, application.call_id, rule, reason)?;
+    if rule == WaivableRule::Sector {
+        application.override_reason = Some(reason.to_owned());
+    }
     let application = store::keep(tx, &application)?;
-    let (kind, data) = (
-        "application.rule_overridden",
-        json!({ "rule": "sector-out-of-scope" }),
-    );
+    let kind = "application.rule_overridden";
+    let data = json!({ "rule": rule, "reason": events::fingerprint(tx, reason) });
     record(tx, kind, Some(before), &application, data)?;
     Ok(application)
+}
+
+/// Every reason against submitting an application now, those too that were waived. The dry run tells of these, and
+/// `submit` refuses by them.
+///
+/// # Errors
+/// The database's.
+pub fn reasons_against(
+    conn: &mut Conn,
+    application: &Application,
+    project: &Project,
+    now: Moment,
+) -> Result<Vec<Reason>> {
+    let call = network::call(conn, application.call_id)?;
+    let programme = network::programme(conn, call.programme_id)?;
+    let candidate = Candidate {
+        project,
+        application: Some(application.id.0),
+        waived: application.override_reason.as_deref(),
+        submitted_at: application.submitted_at,
+    };
+    eligibility::judge(conn, candidate, &call, &programme, now)
 }
 
 /// Submits a draft, or what was returned: the content is frozen, and its digest goes on the receipt. What was returned
@@ -255,14 +280,15 @@ fn eligible(
     project: &Project,
     form: Option<&Form>,
 ) -> Result<Call> {
-    let (call, programme) = call_and_programme(tx.conn, application.call_id)?;
-    let mut reasons = reasons_against(application, project, &call, &programme, tx.now);
+    let judged = reasons_against(tx.conn, application, project, tx.now)?;
+    let standing = judged.into_iter().filter(Reason::stands);
+    let mut reasons: Vec<FieldError> = standing.map(|reason| reason.told).collect();
     if let Some(form) = form {
         let answers = &application.answers.0;
         reasons.extend(form.faults(&tx.app.shapes, answers, project.pillar)?);
     }
     if reasons.is_empty() {
-        return Ok(call);
+        return network::call(tx.conn, application.call_id);
     }
     let mut refused = Refused::new(Refusal::NotEligible.code());
     refused.fields = reasons;
@@ -312,6 +338,29 @@ pub fn withdraw(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Appli
     record(
         tx,
         "application.withdrawn",
+        Some(before),
+        &application,
+        data,
+    )?;
+    Ok(application)
+}
+
+/// Puts an application under the region that its project was handed to, so that the coordinators there see it.
+///
+/// # Errors
+/// `not-withdrawable` once its decision is out.
+pub fn follow_region(tx: &mut Tx<'_>, id: ApplicationId, region: &str) -> Result<Application> {
+    let (mut application, _) = lock(tx, id)?;
+    if !application.state.is_withdrawable() {
+        return Err(Refusal::NotWithdrawable.into());
+    }
+    let before = noted(tx, &application);
+    let from = application.region.replace(region.to_owned());
+    let application = store::keep(tx, &application)?;
+    let data = json!({ "from_region": from, "to_region": region });
+    record(
+        tx,
+        "application.handed_over",
         Some(before),
         &application,
         data,
@@ -423,12 +472,6 @@ pub(super) fn lock(tx: &mut Tx<'_>, id: ApplicationId) -> Result<(Application, P
     let application = store::lock(tx.conn, tx.caller, id)?;
     let project = projects::lock(tx.conn, &Caller::system(), application.project_id)?;
     Ok((application, project))
-}
-
-fn call_and_programme(conn: &mut Conn, call: CallId) -> Result<(Call, Programme)> {
-    let call = network::call(conn, call)?;
-    let programme = network::programme(conn, call.programme_id)?;
-    Ok((call, programme))
 }
 
 /// What the ledger notes of an application: what people wrote by fingerprint only.

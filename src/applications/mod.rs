@@ -8,11 +8,15 @@ mod routes;
 mod screening;
 mod store;
 
-pub use actions::{Decision, change, create, decide, missing_in, override_rule, submit, withdraw};
+pub use actions::{
+    Decision, change, create, decide, follow_region, missing_in, override_rule, reasons_against,
+    submit, withdraw,
+};
 pub use fields::{answer as answer_at, of_project as project_field_at};
 pub use model::{Application, ApplicationId, ApplicationState, Outcome, ReturnId, Returned};
+pub use routes::{ApplicationOut, shown};
 pub use screening::{Return, Screen, screen, send_back, tag};
-pub use store::{find, find_return, lock, of_project, one};
+pub use store::{find, find_return, has_applied, lock, of_project, one};
 
 use crate::app::Slice;
 

@@ -11,10 +11,9 @@ use crate::db::schema::{
     application_receipts, application_returns, application_screenings, applications,
 };
 use crate::db::{Json, Moment};
-use crate::error::FieldError;
 use crate::forms::{Form, FormId};
-use crate::network::{Call, CallId, CohortId, Pillar, Programme};
-use crate::projects::{Project, ProjectId, State};
+use crate::network::{Call, CallId, CohortId, Pillar};
+use crate::projects::{Project, ProjectId};
 
 crate::ids! {
     /// One project answering one call.
@@ -229,47 +228,6 @@ crate::refusals! {
         /// The call's rules leave it out; `errors` has every reason.
         NotEligible = "not-eligible",
     }
-}
-
-/// Every reason why the application can't be submitted now; empty where it can.
-#[must_use]
-pub fn reasons_against(
-    application: &Application,
-    project: &Project,
-    call: &Call,
-    programme: &Programme,
-    now: Moment,
-) -> Vec<FieldError> {
-    let mut reasons = Vec::new();
-    let is_in_time = application.submitted_at.is_some();
-    if now < call.opens_at {
-        reasons
-            .push(FieldError::new("/call_id", "call-not-open-yet").with("opens_at", call.opens_at));
-    }
-    // Who was in time once is in time with what was asked for later.
-    if now >= call.closes_at && !is_in_time {
-        reasons.push(FieldError::new("/call_id", "call-closed").with("closes_at", call.closes_at));
-    }
-    if programme.excluded_sectors.contains(&project.sector) && application.override_reason.is_none()
-    {
-        reasons.push(
-            FieldError::new("/project/sector", "sector-out-of-scope")
-                .with("sector", project.sector),
-        );
-    }
-    match &project.region {
-        None => reasons.push(FieldError::new("/project/postal_code", "region-unknown")),
-        Some(region) if !programme.regions.contains(region) => {
-            reasons.push(
-                FieldError::new("/project/postal_code", "region-not-served").with("region", region),
-            );
-        }
-        Some(_) => {}
-    }
-    if matches!(project.state, State::Active | State::OnHold) {
-        reasons.push(FieldError::new("/project_id", "project-not-prospect"));
-    }
-    reasons
 }
 
 /// What submission freezes: the answers, and the project as it stands. What comes again after a return differs from

@@ -150,6 +150,20 @@ pub fn attach_coordinator(tx: &mut Tx<'_>, project: &Project) -> Result<()> {
     Ok(())
 }
 
+/// Gives a project that was handed to another region coordinators of that one instead of those it had.
+///
+/// # Errors
+/// The database's.
+pub fn hand_over(tx: &mut Tx<'_>, project: &Project) -> Result<()> {
+    for one in projects::open_assignments(tx.conn, project.id)? {
+        if one.role == AssignmentRole::Coordinator {
+            projects::close_assignment(tx, one.id, "region-left")?;
+            record(tx, "assignment.closed", project, &one, Some("region-left"))?;
+        }
+    }
+    attach_coordinator(tx, project)
+}
+
 /// Ends what does not go on: assignments bound to a pillar that the project leaves, or all coaches when it ends.
 ///
 /// # Errors

@@ -6,7 +6,7 @@ mod routes;
 mod store;
 
 pub use actions::{
-    assign, attach_coordinator, book_session, change_session, end_bound, write_update,
+    assign, attach_coordinator, book_session, change_session, end_bound, hand_over, write_update,
 };
 pub use model::{
     Action, Booking, CoachingSession, CoachingSessionId, NewUpdate, SessionChange, SessionState,

@@ -397,6 +397,7 @@ diesel::table! {
         created_at -> Instant,
         updated_at -> Instant,
         applicant_kind -> Text,
+        web_domain -> Nullable<Text>,
     }
 }
 
@@ -707,6 +708,71 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    eligibility_rules (call_id) {
+        call_id -> Uid,
+        rules -> Doc,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    eligibility_overrides (id) {
+        id -> Uid,
+        application_id -> Uid,
+        rule -> Text,
+        reason -> Text,
+        made_by -> Uid,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    late_entry_codes (id) {
+        id -> Uid,
+        call_id -> Uid,
+        project_id -> Nullable<Uid>,
+        digest -> Text,
+        reason -> Text,
+        made_by -> Uid,
+        expires_at -> Instant,
+        used_at -> Nullable<Instant>,
+        application_id -> Nullable<Uid>,
+        created_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    routings (id) {
+        id -> Uid,
+        application_id -> Uid,
+        call_id -> Nullable<Uid>,
+        region -> Nullable<Text>,
+        reason -> Text,
+        state -> Text,
+        proposed_by -> Uid,
+        answered_by -> Nullable<Uid>,
+        new_application_id -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
 diesel::joinable!(assignments -> projects (project_id));
 diesel::joinable!(applications -> projects (project_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
@@ -726,6 +792,8 @@ diesel::allow_tables_to_appear_in_same_query!(
     cohort_quotas,
     cohorts,
     documents,
+    eligibility_overrides,
+    eligibility_rules,
     events,
     forms,
     grants,
@@ -734,6 +802,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     invitations,
     jobs,
     known_places,
+    late_entry_codes,
     ledger_heads,
     mails,
     mandates,
@@ -747,6 +816,7 @@ diesel::allow_tables_to_appear_in_same_query!(
     provinces,
     refresh_tokens,
     regions,
+    routings,
     screening_reasons,
     sessions,
     stays,

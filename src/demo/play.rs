@@ -14,6 +14,7 @@ use crate::applications::{self, Application, Decision, Outcome};
 use crate::auth::{AccountId, Actor, Caller, Grant, Role, Scope};
 use crate::coaching::{self, Action, Booking, NewUpdate, SessionChange, SessionState};
 use crate::db::Moment;
+use crate::eligibility::WaivableRule;
 use crate::error::{OrNotFound, Result};
 use crate::http::Seen;
 use crate::journey::{self, Kind, Step, Waiver};
@@ -223,7 +224,13 @@ impl Doing<'_> {
         if programme.excluded_sectors.contains(&project.sector) {
             let reason = "Outside the scope as biotech or pharma; looked at because the applicant asks for coaching on a digital read-out.";
             act_as(tx, &coordinator, |tx| {
-                applications::override_rule(tx, application.id, &Seen::Any, reason)
+                applications::override_rule(
+                    tx,
+                    application.id,
+                    &Seen::Any,
+                    WaivableRule::Sector,
+                    reason,
+                )
             })?;
         }
         act_as(tx, &founder(number), |tx| {

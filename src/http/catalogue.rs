@@ -21,6 +21,8 @@ pub struct Catalogue {
     pub problem: BTreeMap<String, Problem>,
     pub field: BTreeMap<String, Names>,
     pub blocker: BTreeMap<String, Names>,
+    /// Why something suits, and why two projects may be one.
+    pub hint: BTreeMap<String, Names>,
 }
 
 /// One kind of problem.
@@ -66,6 +68,11 @@ impl Catalogue {
                 "The `code` of an entry of `blockers`: what stands in the way of a step.",
                 &self.blocker,
             ),
+            (
+                "Hints",
+                "The `code` of a reason why an initiative suits or does not, or why two projects may be one.",
+                &self.hint,
+            ),
         ] {
             text.push_str(&format!(
                 "\n# {heading}\n\n{about}\n\n| code | message |\n|---|---|\n"
@@ -80,6 +87,29 @@ impl Catalogue {
     /// Puts the message in.
     pub fn fill_field(&self, error: &mut FieldError, lang: Lang) {
         error.message = message(&self.field, &error.code, &error.values, lang);
+    }
+
+    /// The text of a hint, or of a mistake in a field that serves as one.
+    #[must_use]
+    pub fn hint(
+        &self,
+        code: &str,
+        values: &[(&'static str, String)],
+        names: &[(&'static str, Names)],
+        lang: Lang,
+    ) -> String {
+        let texts = if self.hint.contains_key(code) {
+            &self.hint
+        } else {
+            &self.field
+        };
+        let mut all = values.to_vec();
+        all.extend(
+            names
+                .iter()
+                .map(|(name, names)| (*name, names.get(lang).to_owned())),
+        );
+        message(texts, code, &all, lang)
     }
 
     pub fn fill_blocker(&self, blocker: &mut Blocker, lang: Lang) {

@@ -8,7 +8,7 @@ mod store;
 
 pub use actions::{Admission, add_milestone, admit, finish_milestone, step};
 pub use model::{ExitReason, Kind, MilestoneId, Step, Transition, TransitionId, Waiver};
-pub use store::{milestone_titles, milestones_of_stay, transition};
+pub use store::{milestone_titles, milestones_of_stay, places_taken, transition};
 
 use crate::app::Slice;
 

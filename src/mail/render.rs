@@ -52,6 +52,7 @@ templates! {
     "application_submitted", "application_received", "application_waitlisted", "application_declined",
     "application_withdrawn", "application_returned", "application_resubmitted", "project_entered", "project_advanced", "project_returned", "project_held",
     "project_resumed", "project_exited", "project_graduated", "assignment_started", "assignment_ended",
+    "routing_proposed", "routing_consented", "routing_refused",
     "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
     "team_invitation", "invitation_accepted",
 }
@@ -155,6 +156,7 @@ mod tests {
             "feedback": optional("Well\n\ndone & more"), "pillar": "Test", "from_pillar": "Create & Learn",
             "cohort": optional("2018"), "reason": optional("Because"), "reason_text": "team", "lesson": optional("Ask first"),
             "role_text": "lead coach", "milestone": "Need confirmed", "confidence": "green",
+            "destination": "Spring call <2>",
             "coach": "Bea", "starts_at": "2018-03-01 09:00 UTC", "minutes": 60, "place": optional("Rue <1>"),
             "inviter": "Ada <b>Lovelace</b>", "days": 14, "member": "Bea",
             "message": "Tell more <please>", "fields": "Need; Team", "reasons": optional("Answers are unclear"),

@@ -8,12 +8,13 @@ mod store;
 
 pub use actions::{load, place_of};
 pub use model::{
-    Call, CallId, Cohort, CohortId, Gate, MilestoneTemplate, OrganisationId, Pillar, PillarPlan,
-    Place, Programme, ProgrammeId, Requirement, Sector, enterprise_number, may_run,
+    Call, CallId, Cohort, CohortId, Gate, Mandate, MilestoneTemplate, Organisation, OrganisationId,
+    Pillar, PillarPlan, Place, Programme, ProgrammeId, Requirement, Responsibility, Sector,
+    enterprise_number, may_run, names,
 };
 pub use store::{
-    call, call_by_slug, cohort, cohort_by_slug, leads, lock_cohort, organisation_by_slug,
-    places_of, programme, region_names, screening_reasons,
+    all_programmes, call, call_by_slug, cohort, cohort_by_slug, leads, lock_cohort, mandates_on,
+    open_calls, organisation_by_slug, places_of, programme, region_names, screening_reasons,
 };
 
 use crate::app::Slice;

@@ -343,6 +343,30 @@ pub fn calls(
     Ok(query.select(Call::as_select()).load(conn)?)
 }
 
+/// Every call that takes applications at a moment.
+pub fn open_calls(conn: &mut Conn, at: Moment) -> Result<Vec<Call>> {
+    let open = calls::table
+        .filter(calls::opens_at.le(at))
+        .filter(calls::closes_at.gt(at));
+    Ok(open.select(Call::as_select()).load(conn)?)
+}
+
+pub fn all_programmes(conn: &mut Conn) -> Result<Vec<Programme>> {
+    let rows = programmes::table.select(ProgrammeRow::as_select());
+    rows.load(conn)?.into_iter().map(understood).collect()
+}
+
+/// Every mandate that holds on a day, with whose it is.
+pub fn mandates_on(conn: &mut Conn, on: NaiveDate) -> Result<Vec<(Mandate, Organisation)>> {
+    let valid = mandates::table
+        .inner_join(organisations::table.on(organisations::id.eq(mandates::organisation_id)))
+        .filter(mandates::valid_from.le(on))
+        .filter(mandates::valid_to.is_null().or(mandates::valid_to.gt(on)));
+    Ok(valid
+        .select((Mandate::as_select(), Organisation::as_select()))
+        .load(conn)?)
+}
+
 pub fn put_region(tx: &mut Tx<'_>, part: &RegionPart) -> Result<()> {
     let set = (
         regions::iso.eq(&part.iso),

@@ -16,6 +16,7 @@ use crate::coaching::{self, CoachingSessionId};
 use crate::error::Result;
 use crate::events::{self, Event, Fact};
 use crate::forms::{self, FormId};
+use crate::gateway::{self, RoutingId};
 use crate::http::Seen;
 use crate::jobs::{self, Outcome, Task};
 use crate::journey::{self, Transition, TransitionId};
@@ -107,6 +108,13 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
             .into_iter()
             .collect()),
         Audience::LeadPartner => lead_partner(tx, event),
+        Audience::Receivers => match event.noted_id("routing_id") {
+            Some(id) => {
+                let routing = gateway::find(tx.conn, RoutingId(id))?;
+                Ok(gateway::destination(tx.conn, &routing, tx.now)?.1)
+            }
+            None => Ok(Vec::new()),
+        },
     }
 }
 
@@ -162,6 +170,10 @@ fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
     }
     if event.subject_kind == "application" {
         let told = of_application(tx, event)?;
+        add(&mut values, told);
+    }
+    if let Some(id) = event.noted_id("routing_id") {
+        let told = of_routing(tx, RoutingId(id))?;
         add(&mut values, told);
     }
     if let Some(role) = event.data.0.get("role").and_then(Value::as_str) {
@@ -304,6 +316,20 @@ fn joined(names: &[Names]) -> Names {
         fr: one(Lang::Fr),
         de: one(Lang::De),
     }
+}
+
+fn of_routing(tx: &mut Tx<'_>, id: RoutingId) -> Result<Value> {
+    let routing = gateway::find(tx.conn, id)?;
+    let (destination, _) = gateway::destination(tx.conn, &routing, tx.now)?;
+    let path = match routing.new_application_id {
+        Some(new) => format!("/v1/applications/{new}"),
+        None => format!("/v1/applications/{}/routings", routing.application_id),
+    };
+    Ok(json!({
+        "link": tx.app.link(&path),
+        "destination": destination,
+        "reason": routing.reason,
+    }))
 }
 
 fn of_session(tx: &mut Tx<'_>, event: &Event, id: CoachingSessionId) -> Result<Value> {

@@ -15,6 +15,8 @@ pub enum Audience {
     LeadPartner,
     /// The person whom the event is about.
     Subject,
+    /// The coordinators of the call or region that an application is sent to.
+    Receivers,
 }
 
 /// What follows from one kind of event.
@@ -30,7 +32,9 @@ pub struct Rule {
     pub tell_actor: bool,
 }
 
-use Audience::{Coaches, Coordinators, Founders, LeadPartner, Owners, Subject};
+use Audience::{
+    Coaches, Coordinators, Founders, LeadPartner, Owners, Receivers, Subject,
+};
 
 const ALL: &[Audience] = &[Founders, Coaches, Coordinators, LeadPartner];
 
@@ -111,6 +115,9 @@ pub const RULES: &[Rule] = &[
         &[Coordinators],
         "application_withdrawn",
     ),
+    mail("routing.proposed", &[Founders], "routing_proposed"),
+    mail("routing.consented", &[Receivers], "routing_consented"),
+    message("routing.refused", &[Coordinators], "routing_refused"),
     mail("assignment.started", &[Subject], "assignment_started"),
     mail("assignment.ended", &[Subject], "assignment_ended"),
     mail(

@@ -143,6 +143,20 @@ pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Resul
     store::keep_course(tx, project, course)
 }
 
+/// Puts a project into the care of another region, as its team has consented to. Its postal code stays; a later change of
+/// that decides anew.
+///
+/// # Errors
+/// `stale-version` where the project has changed meanwhile.
+pub fn hand_to_region(tx: &mut Tx<'_>, project: &Project, region: &str) -> Result<Project> {
+    let before = noted(tx, project);
+    let project = store::keep_region(tx, project, region)?;
+    let after = noted(tx, &project);
+    let fact = fact("project.changed", &project).data(json!({ "fields": ["region"] }));
+    events::record(tx, fact.changed(before, after))?;
+    Ok(project)
+}
+
 fn find_place(
     conn: &mut Conn,
     country: &str,

@@ -2,6 +2,8 @@
 
 use chrono::{Duration, NaiveDate};
 use diesel::prelude::*;
+use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use crate::auth::{AccountId, Caller, Role};
 use crate::clock::Chance;
@@ -216,6 +218,36 @@ pub fn may_represent(caller: &Caller, project: ProjectId) -> bool {
     )
 }
 
+/// The host of a web site without its `www.`, as text: no list of public suffixes is asked, so `shop.example.be` and
+/// `example.be` are two hosts.
+#[must_use]
+pub fn web_domain(website: &str) -> Option<String> {
+    let (_, rest) = website.split_once("://")?;
+    let authority = rest.split(['/', '?', '#']).next()?;
+    let host = authority.rsplit('@').next()?.split(':').next()?;
+    let host = host.trim_end_matches('.').to_lowercase();
+    let bare = host.strip_prefix("www.").unwrap_or(&host);
+    (!bare.is_empty()).then(|| bare.to_owned())
+}
+
+/// A title as it is compared: small letters without accents, digits, and one space between words.
+#[must_use]
+pub fn plain_title(title: &str) -> String {
+    let plain: String = title
+        .nfkd()
+        .filter(|letter| !is_combining_mark(*letter))
+        .flat_map(char::to_lowercase)
+        .map(|letter| {
+            if letter.is_alphanumeric() {
+                letter
+            } else {
+                ' '
+            }
+        })
+        .collect();
+    plain.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
 /// A short reference for people: letters and digits that can't be mistaken for one another (Crockford's base 32).
 #[must_use]
 pub fn reference(prefix: char, chance: &dyn Chance) -> String {
@@ -245,6 +277,25 @@ mod tests {
             next_due_on: None,
             target_at: None,
         }
+    }
+
+    #[test]
+    fn a_host_is_compared_without_what_stands_around_it() {
+        for (website, host) in [
+            ("https://www.Example.be/a?b#c", Some("example.be")),
+            ("http://example.be:8080", Some("example.be")),
+            ("https://me:x@shop.example.be.", Some("shop.example.be")),
+            ("https://?q", None),
+            ("example.be", None),
+        ] {
+            assert_eq!(web_domain(website).as_deref(), host, "{website}");
+        }
+    }
+
+    #[test]
+    fn titles_are_compared_without_accents_and_signs() {
+        assert_eq!(plain_title("  Écho–Sân:  Ça va! 2"), "echo san ca va 2");
+        assert_eq!(plain_title("…"), "");
     }
 
     #[test]

@@ -78,6 +78,7 @@ fn the_catalogue_has_no_code_that_nothing_answers() {
         CATALOGUE.problem.keys().collect::<Vec<_>>(),
         CATALOGUE.field.keys().collect(),
         CATALOGUE.blocker.keys().collect(),
+        CATALOGUE.hint.keys().collect(),
     ];
     for code in groups.into_iter().flatten() {
         assert!(

@@ -251,6 +251,9 @@ async fn a_failed_sign_in_is_on_the_account_s_chain() {
 /// Operations whose entry comes with the work that they queue, so that they take as long for every address.
 const LATER: [&str; 2] = ["/v1/accounts", "/v1/accounts/password-reset"];
 
+/// What is posted but keeps nothing, so that there is nothing to enter.
+const DRY: [&str; 1] = ["/v1/applications/{id}/eligibility"];
+
 /// Walks through every operation and sees that each leaves an entry.
 struct Walk<'a> {
     world: &'a World,
@@ -552,6 +555,41 @@ async fn walk_gate(walk: &mut Walk<'_>, founder: &Client, coordinator: &Client, 
     }
 }
 
+async fn walk_gateway(walk: &mut Walk<'_>, admin: &Client, founder: &Client, coordinator: &Client) {
+    let world = walk.world;
+    let (call, _) = world.open_call(4, &[]).await;
+    let (other, _) = world.open_call(4, &[]).await;
+    let project = world.project(founder, "Secret Candle").await;
+    let body =
+        json!({ "project_id": project, "call_id": call, "answers": { "need": "Falls at dusk" } });
+    let application = founder.post("/v1/applications", body).await.expect(201);
+    let application = application.text_at("/id");
+    let (at, of): (&[&str], &[&str]) = (&[&application], &[&call]);
+    let rules = json!({ "team_at_least": 1 });
+    walk.take(admin, "PUT", "/v1/calls/{id}/eligibility", of, rules)
+        .await;
+    let body = json!({ "reason": "Lantern broken", "expires_in_days": 3 });
+    let path = "/v1/calls/{id}/late-entry-codes";
+    let code = walk.take(admin, "POST", path, of, body).await;
+    let path = "/v1/applications/{id}/late-entry";
+    let body = json!({ "code": code["key"] });
+    walk.take(founder, "POST", path, at, body).await;
+    let path = "/v1/applications/{id}/overrides";
+    let body = json!({ "code": "sector-out-of-scope", "reason": "A good lamp" });
+    walk.take(coordinator, "POST", path, at, body).await;
+    for (to, path) in [
+        (json!({ "region": "BE2" }), "/v1/routings/{id}/refusal"),
+        (json!({ "call_id": other }), "/v1/routings/{id}/consent"),
+    ] {
+        let mut body = to;
+        body["reason"] = "Doubts about the lamp".into();
+        let proposed = "/v1/applications/{id}/routings";
+        let routing = id(&walk.take(coordinator, "POST", proposed, at, body).await);
+        walk.take(founder, "POST", path, &[&routing], json!({}))
+            .await;
+    }
+}
+
 async fn walk_sessions(walk: &mut Walk<'_>, project: &str, coach: &Client) {
     let booking = json!({
         "starts_at": "2026-03-03T09:00:00Z", "planned_minutes": 60, "place": "Lantern Hall",
@@ -624,15 +662,18 @@ async fn every_operation_that_succeeds_has_its_entry_and_none_tells_who_somebody
         world.founder("Ada").await,
         world.coordinator("Carl", "BE1").await,
     );
+    let mut left = writing();
+    left.retain(|(_, path)| !DRY.contains(&path.as_str()));
     let mut walk = Walk {
         world: &world,
-        left: writing(),
+        left,
     };
     walk_accounts(&mut walk).await;
     walk_network(&mut walk, &admin, &founder).await;
     walk_documents(&mut walk, &founder).await;
     walk_team(&mut walk, &founder).await;
     let project = walk_applications(&mut walk, &founder, &coordinator).await;
+    walk_gateway(&mut walk, &admin, &founder, &coordinator).await;
     walk_journey(&mut walk, &project, &founder, &coordinator).await;
     world.database.execute("UPDATE mails SET state = 'dead'");
     let mail = world

@@ -14,6 +14,7 @@ use crate::applications::model::{Application, ApplicationId, ApplicationState, O
 use crate::applications::store::{self, Filter};
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
+use crate::eligibility::WaivableRule;
 use crate::error::Result;
 use crate::forms::FormId;
 use crate::http::page::{self, CursorValue, Format, Paging};
@@ -44,8 +45,9 @@ struct CreateApplication {
     answers: Map<String, Value>,
 }
 
+/// An application, as every answer shows it.
 #[derive(Serialize, ToSchema)]
-struct ApplicationOut {
+pub struct ApplicationOut {
     id: ApplicationId,
     reference: String,
     project_id: ProjectId,
@@ -118,7 +120,11 @@ impl From<Application> for ApplicationOut {
     }
 }
 
-fn shown(application: Application) -> Result<Reply> {
+/// The answer that is an application.
+///
+/// # Errors
+/// When it can't be written.
+pub fn shown(application: Application) -> Result<Reply> {
     let version = application.version;
     Ok(Reply::ok(&ApplicationOut::from(application))?.version(version))
 }
@@ -270,8 +276,16 @@ async fn override_scope(
     body: Valid<OverrideScope>,
 ) -> Result<Reply> {
     let (id, seen, reason) = (id.into_inner(), ctx.seen()?, body.0.reason);
-    ctx.write(move |tx| shown(actions::override_rule(tx, id, &seen, &reason)?))
-        .await
+    ctx.write(move |tx| {
+        shown(actions::override_rule(
+            tx,
+            id,
+            &seen,
+            WaivableRule::Sector,
+            &reason,
+        )?)
+    })
+    .await
 }
 
 /// Take an application back, before its decision is out.

@@ -1,5 +1,6 @@
 //! How projects are kept and found.
 
+mod alike;
 mod assignments;
 mod search;
 
@@ -11,13 +12,14 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Date, Text};
 
+pub use alike::{SHARED_HOSTS, may_be_one};
 pub use assignments::{
     add_assignment, assignment, assignments, close_assignment, count_open_of, keep_budget,
     open_assignments, working_at,
 };
 pub use search::search;
 
-use super::model::{Course, NewProject, Project, ProjectId, State, reference};
+use super::model::{Course, NewProject, Project, ProjectId, State, reference, web_domain};
 use crate::app::Tx;
 use crate::auth::{AccountId, Caller, Role};
 use crate::db::schema::{assignments as jobs_of, cohorts, projects};
@@ -363,6 +365,7 @@ pub fn insert(
             projects::province.eq(place.map(|place| &place.province)),
             projects::enterprise_number.eq(&new.enterprise_number),
             projects::website.eq(&new.website),
+            projects::web_domain.eq(new.website.as_deref().and_then(web_domain)),
             projects::language.eq(language),
             projects::state.eq(State::Prospect),
             projects::shared_with_partners.eq(false),
@@ -392,6 +395,7 @@ pub fn keep(tx: &mut Tx<'_>, project: &Project) -> Result<Project> {
         projects::province.eq(&project.province),
         projects::enterprise_number.eq(&project.enterprise_number),
         projects::website.eq(&project.website),
+        projects::web_domain.eq(project.website.as_deref().and_then(web_domain)),
         projects::language.eq(project.language),
         projects::shared_with_partners.eq(project.shared_with_partners),
         projects::applicant_kind.eq(project.applicant_kind),
@@ -415,6 +419,22 @@ pub fn keep_course(tx: &mut Tx<'_>, project: &Project, course: &Course) -> Resul
         projects::last_confidence.eq(course.last_confidence),
         projects::next_due_on.eq(course.next_due_on),
         projects::target_at.eq(course.target_at),
+        projects::version.eq(project.version + 1),
+        projects::updated_at.eq(tx.now),
+    ));
+    native_row!(&mut *tx.conn, kept, Project)?.ok_or_else(Error::stale)
+}
+
+/// Puts a project into the care of another region, unless it has changed meanwhile. Its address stays what it is.
+///
+/// # Errors
+/// `stale-version` where the project has changed meanwhile.
+pub fn keep_region(tx: &mut Tx<'_>, project: &Project, region: &str) -> Result<Project> {
+    let row = projects::table
+        .find(project.id)
+        .filter(projects::version.eq(project.version));
+    let kept = diesel::update(row).set((
+        projects::region.eq(region),
         projects::version.eq(project.version + 1),
         projects::updated_at.eq(tx.now),
     ));

@@ -48,6 +48,33 @@ pub fn search(conn: &mut Conn, text: &str) -> Result<Condition> {
     }
 }
 
+/// Projects of whose words at least one begins as one of the given.
+pub fn search_any(conn: &mut Conn, beginnings: &[String]) -> Condition {
+    if beginnings.is_empty() {
+        return never();
+    }
+    let (start, end, each, glue) = match conn {
+        Conn::Sqlite(_) => (
+            "projects.no IN (SELECT rowid FROM projects_search WHERE projects_search MATCH ",
+            ")",
+            ["\"", "\"*"],
+            " OR ",
+        ),
+        Conn::Pg(_) => (
+            "projects.search @@ to_tsquery('simple', plain_letters(",
+            "))",
+            ["", ":*"],
+            " | ",
+        ),
+    };
+    let words: Vec<String> = beginnings
+        .iter()
+        .map(|word| format!("{}{word}{}", each[0], each[1]))
+        .collect();
+    let condition = diesel::dsl::sql::<Bool>(start).bind::<Text, _>(words.join(glue));
+    Box::new(condition.sql(end))
+}
+
 #[derive(QueryableByName)]
 struct Found {
     #[diesel(sql_type = BigInt)]

@@ -23,6 +23,7 @@ pub async fn all(stage: &Stage) -> BTreeSet<&'static str> {
     deeds.own_things().await;
     deeds.network().await;
     deeds.projects().await;
+    deeds.gateway().await;
     deeds.applications().await;
     deeds.team().await;
     deeds.done
@@ -150,6 +151,36 @@ impl Deeds<'_> {
         let agenda = json!({ "agenda": "B" });
         self.patch("change_coaching_session", "forma", &session, agenda)
             .await;
+    }
+
+    async fn gateway(&mut self) {
+        let (call, application) = (self.stage.id("k3"), self.stage.id("ad"));
+        let path = format!("/v1/calls/{call}/eligibility");
+        let rules = json!({ "team_at_least": 1 });
+        self.one("set_eligibility_rules", "adam", Method::PUT, &path, rules)
+            .await;
+        let path = format!("/v1/calls/{call}/late-entry-codes");
+        let body = json!({ "reason": "R", "expires_in_days": 3 });
+        let made = self
+            .post("create_late_entry_code", "adam", &path, body)
+            .await;
+        let path = format!("/v1/applications/{application}");
+        let code = json!({ "code": made.text_at("/key") });
+        self.post("enter_late", "dan", &format!("{path}/late-entry"), code)
+            .await;
+        let waived = json!({ "code": "sector-out-of-scope", "reason": "R" });
+        let overrides = format!("{path}/overrides");
+        self.post("override_rule", "cora", &overrides, waived).await;
+        for (id, said) in [
+            ("refuse_routing", "refusal"),
+            ("consent_to_routing", "consent"),
+        ] {
+            let body = json!({ "call_id": self.stage.id("k1"), "reason": "R" });
+            let routings = format!("{path}/routings");
+            let made = self.post("propose_routing", "cora", &routings, body).await;
+            let answer = format!("/v1/routings/{}/{said}", made.text_at("/id"));
+            self.post(id, "dan", &answer, json!({})).await;
+        }
     }
 
     async fn applications(&mut self) {

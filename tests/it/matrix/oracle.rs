@@ -312,7 +312,7 @@ pub fn may_know(who: &Subject, object: &str, field: &str) -> bool {
     if let Some(project) = PROJECTS.iter().find(|one| one.name == object) {
         let name = project.name;
         return match field {
-            "answer" | "override" | "evidence" => sees_application(who, name),
+            "answer" | "override" | "evidence" | "routing" => sees_application(who, name),
             "guest" => reads_invitations(who, name),
             "feedback" => sees_application(who, name) || reads_inside(who, name),
             "title" => sees(who, name) || sees_application(who, name) || was_told(who.name, name),
@@ -349,7 +349,14 @@ pub fn may_know(who: &Subject, object: &str, field: &str) -> bool {
 /// Whether a mail to somebody may hold what a field of an object holds.
 pub fn may_be_written(to: &str, object: &str, field: &str) -> bool {
     if PROJECTS.iter().any(|one| one.name == object) {
-        let told = ["title", "feedback", "reason", "lesson", "milestone"];
+        let told = [
+            "title",
+            "feedback",
+            "reason",
+            "lesson",
+            "milestone",
+            "routing",
+        ];
         let invited = ["agenda", "place", "cancelled"];
         return (told.contains(&field) && was_told(to, object))
             || (invited.contains(&field) && was_invited(to, object));

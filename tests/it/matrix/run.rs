@@ -282,12 +282,16 @@ fn digest(stage: &Stage) -> Vec<String> {
         "cohorts",
         "documents",
         "invitations",
+        "eligibility_rules",
         "mails",
         "milestones",
         "notifications",
         "projects",
+        "routings",
     ];
     let counted = [
+        "eligibility_overrides",
+        "late_entry_codes",
         "grants",
         "held_work",
         "idempotency_keys",
@@ -310,6 +314,7 @@ fn digest(stage: &Stage) -> Vec<String> {
     for (table, condition) in [
         ("events", MEANT),
         ("grants", "valid_to IS NULL"),
+        ("late_entry_codes", "used_at IS NULL"),
         ("sessions", "ended_at IS NULL"),
     ] {
         parts.push(format!(

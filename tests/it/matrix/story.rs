@@ -24,6 +24,7 @@ pub async fn tell(stage: &mut Stage) {
     }
     let exit = json!({ "kind": "exit", "reason_code": "market", "lesson": canary("pe", "lesson") });
     step(stage, "gus", "pe", exit).await;
+    routing(stage).await;
     stage.world.deliver().await;
     for name in ["pa", "pb", "pe"] {
         remember(stage, name).await;
@@ -95,6 +96,14 @@ async fn assignments(stage: &mut Stage) {
     let (project, work) = (stage.id("pa"), stage.id("work of forma"));
     let path = format!("/v1/projects/{project}/assignments/{work}");
     stage.client("carl").delete(&path).await.expect(204);
+}
+
+/// A proposal that nobody has answered yet.
+async fn routing(stage: &mut Stage) {
+    let path = format!("/v1/applications/{}/routings", stage.id("ac"));
+    let body = json!({ "call_id": stage.id("k2"), "reason": canary("pc", "routing") });
+    let made = stage.post("carl", &path, body).await;
+    stage.keep("routing of pc", made.text_at("/id"));
 }
 
 async fn sessions(stage: &mut Stage) {

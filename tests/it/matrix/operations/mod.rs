@@ -4,6 +4,7 @@ mod accounts;
 mod coaching;
 mod documents;
 pub mod forms;
+mod gateway;
 pub mod network;
 mod projects;
 
@@ -17,5 +18,6 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
     rows.extend(coaching::rows(stage));
     rows.extend(documents::rows(stage));
     rows.extend(forms::rows(stage));
+    rows.extend(gateway::rows(stage));
     rows
 }

@@ -84,7 +84,7 @@ pub fn cohort(slug: &str) -> Value {
 }
 
 /// The named things, which everybody behind the door reaches, and what is none of them.
-fn things(stage: &Stage, names: &[&str], shape: impl Fn(Case) -> Case) -> Vec<Case> {
+pub fn things(stage: &Stage, names: &[&str], shape: impl Fn(Case) -> Case) -> Vec<Case> {
     let known = names
         .iter()
         .map(|name| shape(Case::to(name, &[stage.id(name)])));
@@ -98,7 +98,7 @@ fn things(stage: &Stage, names: &[&str], shape: impl Fn(Case) -> Case) -> Vec<Ca
 }
 
 /// Ids that are none of the named things'.
-fn others(stage: &Stage, names: &[&str]) -> Vec<Case> {
+pub fn others(stage: &Stage, names: &[&str]) -> Vec<Case> {
     let own: Vec<String> = names.iter().map(|name| stage.id(name)).collect();
     let stray = strays(stage)
         .into_iter()
