@@ -6,8 +6,8 @@ use serde_json::{Map, Value, json};
 
 use super::fields;
 use super::model::{
-    Application, ApplicationId, ApplicationState, Hand, Outcome, Receipt, Refusal, Returned, content,
-    hand, merge,
+    Application, ApplicationId, ApplicationState, Hand, Outcome, Receipt, Refusal, Returned,
+    content, hand, merge,
 };
 use super::store;
 use crate::accounts;
@@ -23,7 +23,7 @@ use crate::events::{self, Fact};
 use crate::forms::{self, Form};
 use crate::http::Seen;
 use crate::journey::{self, Admission};
-use crate::network::{self, CallId, CohortId, Pillar};
+use crate::network::{self, Call, CallId, CohortId, Pillar};
 use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
 
 /// Starts a draft.

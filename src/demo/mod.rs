@@ -104,6 +104,16 @@ fn clear(folder: &Path) -> anyhow::Result<()> {
             }
         }
     }
+    let documents = folder.join("colonnade.db.documents");
+    if documents.is_dir() {
+        for entry in std::fs::read_dir(&documents)? {
+            let entry = entry?;
+            let name = entry.file_name().to_string_lossy().into_owned();
+            if name.parse::<uuid::Uuid>().is_ok() {
+                remove(&entry.path())?;
+            }
+        }
+    }
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use crate::http::{Ctx, Reply, Routes, Valid};
 use crate::network::{self, CallId};
 use crate::projects::ProjectId;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(show_eligibility_rules, policy::PUBLIC);
     routes.add_versioned(set_eligibility_rules, policy::STAFF);
     routes.add(create_late_entry_code, policy::STAFF);

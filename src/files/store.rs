@@ -5,6 +5,7 @@ use std::io::{Seek, SeekFrom};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use actix_web::web::Bytes;
 use anyhow::Context;
@@ -13,7 +14,7 @@ use futures_util::stream::{BoxStream, StreamExt};
 use object_store::aws::AmazonS3Builder;
 use object_store::local::LocalFileSystem;
 use object_store::path::Path;
-use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutPayload};
+use object_store::{GetOptions, ObjectStore, ObjectStoreExt, PutPayload, RetryConfig};
 use secrecy::ExposeSecret;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::{Semaphore, SemaphorePermit};
@@ -25,6 +26,9 @@ use crate::error::{Error, Result};
 
 /// What is handed to the store at a time; a bucket takes no smaller parts.
 const PART: usize = 5 * 1024 * 1024;
+
+/// How long a bucket is asked again and again before that counts as a failure.
+const RETRY: Duration = Duration::from_secs(20);
 
 pub struct Files {
     settings: Documents,
@@ -224,7 +228,12 @@ async fn part(file: &mut tokio::fs::File) -> anyhow::Result<Vec<u8>> {
 fn bucket(settings: &Documents) -> anyhow::Result<impl ObjectStore> {
     let mut builder = AmazonS3Builder::new()
         .with_bucket_name(&settings.bucket)
-        .with_region(&settings.region);
+        .with_region(&settings.region)
+        .with_retry(RetryConfig {
+            max_retries: 3,
+            retry_timeout: RETRY,
+            ..RetryConfig::default()
+        });
     if !settings.endpoint.is_empty() {
         builder = builder
             .with_endpoint(&settings.endpoint)

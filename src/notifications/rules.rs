@@ -32,9 +32,7 @@ pub struct Rule {
     pub tell_actor: bool,
 }
 
-use Audience::{
-    Coaches, Coordinators, Founders, LeadPartner, Owners, Receivers, Subject,
-};
+use Audience::{Coaches, Coordinators, Founders, LeadPartner, Owners, Receivers, Subject};
 
 const ALL: &[Audience] = &[Founders, Coaches, Coordinators, LeadPartner];
 

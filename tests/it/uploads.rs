@@ -74,15 +74,15 @@ async fn pour(address: &str, head: String, piece: &[u8], most: usize) -> (usize,
         sent
     };
     let hearing = async {
-        let mut heard = Vec::new();
+        let mut answer = Vec::new();
         let mut some = [0; 4096];
         while let Ok(read) = from.read(&mut some).await {
             if read == 0 {
                 break;
             }
-            heard.extend_from_slice(&some[..read]);
+            answer.extend_from_slice(&some[..read]);
         }
-        String::from_utf8_lossy(&heard).into_owned()
+        String::from_utf8_lossy(&answer).into_owned()
     };
     future::join(pouring, hearing).await
 }

@@ -18,7 +18,7 @@ use crate::http::{Ctx, Reply, Routes, Valid};
 use crate::lang::Lang;
 use crate::throttle;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(check_eligibility, policy::SIGNED_IN);
     routes.add_versioned(override_rule, policy::STAFF);
     routes.add(enter_late, policy::SIGNED_IN);

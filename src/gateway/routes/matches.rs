@@ -20,7 +20,7 @@ use crate::lang::Lang;
 use crate::network::{OrganisationId, Pillar, ProgrammeId};
 use crate::projects::ProjectId;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(list_matches, policy::READ_PROJECTS);
     routes.add(list_duplicates, policy::READ_PROJECTS);
 }

@@ -12,7 +12,7 @@ use crate::http::Routes;
 use crate::http::catalogue::CATALOGUE;
 use crate::lang::Lang;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     eligibility::register(routes);
     matches::register(routes);
     routings::register(routes);

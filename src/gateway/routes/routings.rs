@@ -16,7 +16,7 @@ use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::network::CallId;
 
-pub fn register(routes: &mut Routes<'_>) {
+pub fn register(routes: &mut Routes) {
     routes.add(propose_routing, policy::STAFF);
     routes.add(list_routings, policy::READ_PROJECTS);
     routes.add_versioned(consent_to_routing, policy::SIGNED_IN);

@@ -214,9 +214,11 @@ impl Deeds<'_> {
     async fn team(&mut self) {
         let project = format!("/v1/projects/{}", self.stage.id("pc"));
         let (path, email) = (format!("{project}/invitations"), address("eve"));
+        // Mails of one moment have no order.
+        self.stage.world.deliver().await;
+        self.stage.world.pass(chrono::Duration::seconds(1));
         let body = json!({ "email": email, "role": "editor" });
         self.post("invite_member", "cleo", &path, body).await;
-        self.stage.world.pass(chrono::Duration::seconds(1)); // Mails of one moment have no order.
         let body = json!({ "token": self.code("eve").await });
         let path = "/v1/invitations/accept";
         self.post("accept_invitation", "eve", path, body).await;
