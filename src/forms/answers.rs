@@ -185,3 +185,109 @@ fn is_same(one: &Value, other: &Value) -> bool {
         _ => one == other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::*;
+    use crate::db::Moment;
+    use crate::forms::FormId;
+    use crate::lang::Names;
+    use crate::network::CallId;
+
+    const KEYS: [&str; 6] = ["q0", "q1", "q2", "q3", "q4", "q5"];
+
+    fn form(rules: &[Option<Rule>]) -> Form {
+        let question = |(number, rule): (usize, &Option<Rule>)| {
+            let mut question = json!({
+                "key": KEYS[number], "kind": "number", "label": Names::same("L"), "required": "now",
+            });
+            question["shown_if"] = json!(rule);
+            question
+        };
+        let questions: Vec<Value> = rules.iter().enumerate().map(question).collect();
+        let section = json!({ "key": "s", "label": Names::same("S"), "questions": questions });
+        Form {
+            id: FormId(uuid::Uuid::now_v7()),
+            call_id: CallId(uuid::Uuid::nil()),
+            number: 1,
+            definition: serde_json::from_value(json!({ "sections": [section] })).unwrap(),
+            in_use_since: None,
+            version: 1,
+            created_at: Moment::start_of(NaiveDate::MIN),
+            updated_at: Moment::start_of(NaiveDate::MIN),
+        }
+    }
+
+    /// Rules about the questions before a number.
+    fn rule(before: usize) -> BoxedStrategy<Rule> {
+        let about = (0..before, 0..4_u8).prop_map(|(asked, how)| {
+            let question = Some(KEYS[asked].to_owned());
+            let rule = Rule {
+                question,
+                ..Rule::default()
+            };
+            match how {
+                0 => Rule {
+                    equals: Some(json!(1)),
+                    ..rule
+                },
+                1 => Rule {
+                    one_of: Some(vec![json!(2), json!(3.0)]),
+                    ..rule
+                },
+                one => Rule {
+                    answered: Some(one == 2),
+                    ..rule
+                },
+            }
+        });
+        let several = |inner: BoxedStrategy<Rule>| {
+            let several = prop::collection::vec(inner, 1..3);
+            (several, any::<bool>()).prop_map(|(rules, all)| {
+                let (all, any) = if all {
+                    (Some(rules), None)
+                } else {
+                    (None, Some(rules))
+                };
+                Rule {
+                    all,
+                    any,
+                    ..Rule::default()
+                }
+            })
+        };
+        about.prop_recursive(3, 8, 2, several).boxed()
+    }
+
+    fn rules() -> impl Strategy<Value = Vec<Option<Rule>>> {
+        let one = |before: usize| match before {
+            0 => Just(None).boxed(),
+            before => prop::option::of(rule(before)).boxed(),
+        };
+        (0..KEYS.len()).map(one).collect::<Vec<_>>()
+    }
+
+    proptest! {
+        /// The schema that is served asks for what the rules show, and for nothing else.
+        #[test]
+        fn schema_and_rules_agree(
+            rules in rules(),
+            given in prop::collection::vec(prop::option::of(1..4_u8), KEYS.len()),
+        ) {
+            let form = form(&rules);
+            prop_assert_eq!(crate::forms::check::mistakes(&form.definition).len(), 0);
+            let pairs = KEYS.iter().zip(&given).filter_map(|(key, one)| Some(((*key).to_owned(), json!((*one)?))));
+            let answers = Value::Object(pairs.collect());
+            let schema = Shape::from_schema(json_schema::of_all(&form.definition, None)).unwrap();
+            let mut asked: Vec<String> = schema.check(&answers).into_iter().map(|error| error.pointer).collect();
+            asked.sort();
+            let hidden = form.hidden(&answers);
+            let missing = KEYS.iter().filter(|key| !hidden.contains(**key) && answers.get(**key).is_none());
+            let missing: Vec<String> = missing.map(|key| format!("/{key}")).collect();
+            prop_assert_eq!(asked, missing);
+        }
+    }
+}

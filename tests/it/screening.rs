@@ -382,7 +382,7 @@ async fn the_clock_stands_still_while_its_founders_have_it() {
         .expect(200);
     let figures = scene
         .carl
-        .get("/v1/dashboards/regions/BE1")
+        .get("/v1/regions/BE1/dashboard")
         .await
         .expect(200)
         .json();

@@ -1,5 +1,7 @@
 //! How receipts, returns, screenings and tags are kept and found.
 
+use std::collections::BTreeSet;
+
 use diesel::prelude::*;
 use serde_json::json;
 
@@ -179,7 +181,8 @@ pub fn put_tags(tx: &mut Tx<'_>, application: ApplicationId, wanted: &[String]) 
     let own = tags::table.filter(tags::application_id.eq(application));
     let gone = own.filter(tags::tag.ne_all(wanted.to_vec()));
     diesel::delete(gone).execute(tx.conn)?;
-    for tag in wanted.iter().filter(|tag| !known.contains(tag)) {
+    let new: BTreeSet<&String> = wanted.iter().filter(|tag| !known.contains(tag)).collect();
+    for tag in new {
         let row = diesel::insert_into(tags::table).values((
             tags::application_id.eq(application),
             tags::tag.eq(tag),
