@@ -84,12 +84,14 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
             .collect());
     };
     let assigned = |tx: &mut Tx<'_>, role| -> Result<Vec<AccountId>> {
-        let then = projects::working_at(tx.conn, project, event.at)?;
-        Ok(then
-            .into_iter()
-            .filter(|one| one.role == role)
-            .map(|one| one.account_id)
-            .collect())
+        let mut people = Vec::new();
+        for one in projects::working_at(tx.conn, project, event.at)? {
+            let coach = one.role == AssignmentRole::Coach;
+            let told = one.role == role
+                && !(coach && projects::in_conflict(tx.conn, one.account_id, project)?);
+            people.extend(told.then_some(one.account_id));
+        }
+        Ok(people)
     };
     match group {
         Audience::Founders => {

@@ -7,12 +7,13 @@ mod store;
 
 pub use actions::{create, keep_course};
 pub use model::{
-    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course, NewAssignment,
-    NewProject, Project, ProjectId, State, StayId, at_risk, may_manage, may_represent, reference,
+    Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Conflict, ConflictId,
+    ConflictSource, Course, NewAssignment, NewConflict, NewProject, Project, ProjectId, State, StayId, at_risk, may_manage, may_represent, reference,
 };
 pub use store::{
-    Filter, RISK, add_assignment, assignment, assignments, close_assignment, count_open_of, find,
-    insert_with_reference, keep_budget, list, lock, matching, one, one_inside, open_assignments,
+    Filter, RISK, add_assignment, add_conflict, all_conflicts, assignment, assignments,
+    close_assignment, conflict, conflicts, count_open_of, end_conflict, find, free_of_conflict,
+    in_conflict, insert_with_reference, keep_budget, list, lock, matching, one, one_inside, open_assignments,
     search, visible, working_at,
 };
 
