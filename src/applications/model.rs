@@ -40,6 +40,16 @@ impl ApplicationState {
         )
     }
 
+    /// What a reviewer reads of it: that it is there to be reviewed, or was taken back; nothing of a decision.
+    #[must_use]
+    pub fn for_reviewers(self) -> Self {
+        if self == Self::Withdrawn {
+            self
+        } else {
+            Self::InReview
+        }
+    }
+
     /// Whether the founder can still take it back.
     #[must_use]
     pub fn is_withdrawable(self) -> bool {

@@ -8,13 +8,14 @@ mod store;
 pub use actions::{create, keep_course};
 pub use model::{
     Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Conflict, ConflictId,
-    ConflictSource, Course, NewAssignment, NewConflict, NewProject, Project, ProjectId, State, StayId, at_risk, may_manage, may_represent, reference,
+    ConflictSource, Course, NewAssignment, NewConflict, NewProject, Project, ProjectId, State,
+    StayId, at_risk, may_manage, may_represent, reference,
 };
 pub use store::{
     Filter, RISK, add_assignment, add_conflict, all_conflicts, assignment, assignments,
     close_assignment, conflict, conflicts, count_open_of, end_conflict, find, free_of_conflict,
-    in_conflict, insert_with_reference, keep_budget, list, lock, matching, one, one_inside, open_assignments,
-    search, visible, working_at,
+    in_conflict, insert_with_reference, keep_budget, list, lock, matching, one, one_inside,
+    open_assignments, search, visible, working_at,
 };
 
 use crate::app::Slice;

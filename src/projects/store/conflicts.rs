@@ -17,8 +17,7 @@ use crate::projects::model::{Conflict, ConflictId, NewConflict, ProjectId};
 type Condition = Box<dyn BoxableExpression<conflicts::table, MultiBackend, SqlType = Bool>>;
 
 /// Declared or registered for the project itself.
-const OF_PROJECTS: &str =
-    "SELECT c.account_id, c.project_id FROM conflicts c WHERE c.ended_at IS NULL AND c.project_id IS NOT NULL";
+const OF_PROJECTS: &str = "SELECT c.account_id, c.project_id FROM conflicts c WHERE c.ended_at IS NULL AND c.project_id IS NOT NULL";
 /// For an organisation that somebody of the project's team belongs to.
 const OF_ORGANISATIONS: &str = "SELECT c.account_id, t.scope_id AS project_id FROM conflicts c \
     JOIN grants o ON o.scope_id = c.organisation_id AND o.scope_kind = 'organisation' AND o.valid_to IS NULL \
@@ -86,8 +85,7 @@ fn visible(caller: &Caller) -> conflicts::BoxedQuery<'static, MultiBackend> {
     if caller.everywhere(Role::Coordinator) {
         return query;
     }
-    let mut condition: Condition =
-        Box::new(conflicts::created_at.lt(conflicts::created_at));
+    let mut condition: Condition = Box::new(conflicts::created_at.lt(conflicts::created_at));
     if let Some(account) = caller.account() {
         condition = Box::new(condition.or(conflicts::account_id.eq(account)));
     }
@@ -103,8 +101,7 @@ fn visible(caller: &Caller) -> conflicts::BoxedQuery<'static, MultiBackend> {
         let run = projects::table
             .filter(region.eq_any(regions).or(cohort.eq_any(cohorts)))
             .select(projects::id);
-        condition =
-            Box::new(condition.or(conflicts::project_id.assume_not_null().eq_any(run)));
+        condition = Box::new(condition.or(conflicts::project_id.assume_not_null().eq_any(run)));
     }
     query.filter(condition)
 }
