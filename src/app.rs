@@ -41,6 +41,7 @@ pub const SLICES: &[Slice] = &[
     crate::sessions::SLICE,
     crate::api_keys::SLICE,
     crate::network::SLICE,
+    crate::forms::SLICE,
     crate::projects::SLICE,
     crate::coaching::SLICE,
     crate::journey::SLICE,

@@ -26,6 +26,7 @@ pub mod api_keys;
 pub mod applications;
 pub mod coaching;
 pub mod dashboards;
+pub mod forms;
 pub mod journey;
 pub mod ledger;
 pub mod network;

@@ -3,7 +3,8 @@
 
 use std::any::TypeId;
 use std::collections::HashMap;
-use std::sync::{Arc, RwLock};
+use std::hash::Hash;
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use anyhow::Context;
 use jsonschema::error::ValidationErrorKind as Kind;
@@ -233,6 +234,9 @@ fn simple(kind: &Kind, at: &str) -> FieldError {
             });
             FieldError::new(at, "not-one-of").with("options", words.unwrap_or_default())
         }
+        Kind::Constant { expected_value } => {
+            FieldError::new(at, "must-be").with("value", expected_value)
+        }
         Kind::Format { format } => FieldError::new(at, "wrong-format").with("format", format),
         Kind::Pattern { pattern } => FieldError::new(at, "wrong-format").with("format", pattern),
         _ => FieldError::new(at, "not-valid"),
@@ -244,9 +248,15 @@ fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 
-/// The shapes in use, each built when it is first needed.
+/// How many shapes that are data are kept ready at a time.
+const MOST_NAMED: usize = 500;
+
+/// The shapes in use, each built when it is first needed: those of types, and those that are data by their names.
 #[derive(Default)]
-pub struct Shapes(RwLock<HashMap<TypeId, Arc<Shape>>>);
+pub struct Shapes {
+    of_types: RwLock<HashMap<TypeId, Arc<Shape>>>,
+    named: RwLock<HashMap<String, Arc<Shape>>>,
+}
 
 impl Shapes {
     /// # Errors
@@ -261,23 +271,48 @@ impl Shapes {
         self.get(TypeId::of::<T>(), Shape::of_query::<T>)
     }
 
-    fn get(&self, id: TypeId, build: fn() -> anyhow::Result<Shape>) -> anyhow::Result<Arc<Shape>> {
-        let known = self
-            .0
-            .read()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .get(&id)
-            .cloned();
-        if let Some(shape) = known {
-            return Ok(shape);
+    /// The shape of this name, which stands for the same schema each time.
+    ///
+    /// # Errors
+    /// As for [`Shape::from_schema`].
+    pub fn named(
+        &self,
+        name: String,
+        build: impl FnOnce() -> anyhow::Result<Shape>,
+    ) -> anyhow::Result<Arc<Shape>> {
+        if read(&self.named).len() >= MOST_NAMED {
+            write(&self.named).clear();
         }
-        let shape = Arc::new(build()?);
-        self.0
-            .write()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .insert(id, shape.clone());
-        Ok(shape)
+        get(&self.named, name, build)
     }
+
+    fn get(&self, id: TypeId, build: fn() -> anyhow::Result<Shape>) -> anyhow::Result<Arc<Shape>> {
+        get(&self.of_types, id, build)
+    }
+}
+
+type Kept<K> = RwLock<HashMap<K, Arc<Shape>>>;
+
+fn read<K>(kept: &Kept<K>) -> RwLockReadGuard<'_, HashMap<K, Arc<Shape>>> {
+    kept.read().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write<K>(kept: &Kept<K>) -> RwLockWriteGuard<'_, HashMap<K, Arc<Shape>>> {
+    kept.write().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn get<K: Eq + Hash>(
+    kept: &Kept<K>,
+    key: K,
+    build: impl FnOnce() -> anyhow::Result<Shape>,
+) -> anyhow::Result<Arc<Shape>> {
+    let known = read(kept).get(&key).cloned();
+    if let Some(shape) = known {
+        return Ok(shape);
+    }
+    let shape = Arc::new(build()?);
+    write(kept).insert(key, shape.clone());
+    Ok(shape)
 }
 
 #[cfg(test)]

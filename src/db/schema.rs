@@ -700,50 +700,32 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    forms (id) {
+        id -> Uid,
+        call_id -> Uid,
+        number -> Integer,
+        definition -> Doc,
+        in_use_since -> Nullable<Instant>,
+        created_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
 diesel::joinable!(assignments -> projects (project_id));
 diesel::joinable!(applications -> projects (project_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(cohort_quotas -> cohorts (cohort_id));
 
-diesel::allow_tables_to_appear_in_same_query!(
-    accounts,
-    api_keys,
-    application_readers,
-    applications,
-    assignments,
-    calls,
-    coaching_sessions,
-    cohort_quotas,
-    cohorts,
-    committee_votes,
-    committees,
-    conflicts,
-    events,
-    grants,
-    held_work,
-    idempotency_keys,
-    jobs,
-    known_places,
-    ledger_heads,
-    mails,
-    mandates,
-    milestones,
-    notifications,
-    one_time_codes,
-    organisations,
-    postal_codes,
-    programmes,
-    projects,
-    provinces,
-    refresh_tokens,
-    regions,
-    review_plans,
-    reviewer_profiles,
-    reviews,
-    rubrics,
-    sessions,
-    stays,
-    throttle_buckets,
-    transitions,
-    updates,
-);
+diesel::allow_tables_to_appear_in_same_query! {
+    accounts, api_keys, application_readers, applications, assignments, calls, coaching_sessions, cohort_quotas,
+    cohorts, committee_votes, committees, conflicts, events, forms, grants, held_work, idempotency_keys, jobs,
+    known_places, ledger_heads, mails, mandates, milestones, notifications, one_time_codes, organisations,
+    postal_codes, programmes, projects, provinces, refresh_tokens, regions, review_plans, reviewer_profiles, reviews,
+    rubrics, sessions, stays, throttle_buckets, transitions, updates,
+}

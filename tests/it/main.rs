@@ -20,6 +20,7 @@ mod delivery;
 mod docs;
 mod faults;
 mod forged;
+mod forms;
 mod journey;
 mod keep;
 mod ledger;

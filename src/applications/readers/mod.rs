@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::model::{Application, ApplicationId};
 use crate::db::{Conn, Moment};
 use crate::error::Result;
+use crate::forms;
 
 pub use store::{Reader, add, as_reviewer, assigned, end, mine, set_blind, shown_as, shown_at};
 
@@ -56,6 +57,10 @@ impl Shown {
 }
 
 /// The answers to questions that are meant for reviewers and are no personal data. A call without a form marks none.
-fn answers(_: &mut Conn, _: &Application) -> Result<Value> {
-    Ok(json!({}))
+fn answers(conn: &mut Conn, application: &Application) -> Result<Value> {
+    let form = forms::of_call(conn, application.call_id)?;
+    Ok(form.map_or_else(
+        || json!({}),
+        |form| form.for_reviewers(&application.answers.0),
+    ))
 }
