@@ -46,6 +46,7 @@ pub const SLICES: &[Slice] = &[
     crate::coaching::SLICE,
     crate::journey::SLICE,
     crate::applications::SLICE,
+    crate::reviews::SLICE,
     crate::dashboards::SLICE,
     crate::ledger::SLICE,
     crate::notifications::SLICE,

@@ -50,6 +50,7 @@ templates! {
     "application_withdrawn", "project_entered", "project_advanced", "project_returned", "project_held",
     "project_resumed", "project_exited", "project_graduated", "assignment_started", "assignment_ended",
     "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
+    "review_assigned", "review_reminder", "reviews_complete",
 }
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {

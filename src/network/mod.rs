@@ -12,8 +12,8 @@ pub use model::{
     Place, Programme, ProgrammeId, Requirement, Sector, enterprise_number, may_run,
 };
 pub use store::{
-    call, call_by_slug, cohort, cohort_by_slug, leads, lock_cohort, organisation_by_slug,
-    places_of, programme, region_names,
+    call, call_by_slug, cohort, cohort_by_slug, has_organisation, leads, lock_cohort,
+    organisation_by_slug, places_of, programme, region_names,
 };
 
 use crate::app::Slice;

@@ -110,6 +110,9 @@ pub const RULES: &[Rule] = &[
         &[Founders, Subject],
         "coaching_session_cancelled",
     ),
+    mail("review.assigned", &[Subject], "review_assigned"),
+    mail("review.reminded", &[Subject], "review_reminder"),
+    mail("reviews.complete", &[Coordinators], "reviews_complete"),
     message(
         "update.written",
         &[Founders, Coaches, Coordinators],
