@@ -29,6 +29,7 @@ mod mail_tls;
 mod matrix;
 mod migrations;
 mod passwords;
+mod reviews;
 mod sessions;
 mod tables;
 mod throttle;
