@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::conflicts::{self, Notice};
 use super::model::{
-    Draft, Refusal, Review, ReviewId, ReviewState, RubricRow, is_under_review, kept,
+    Draft, Recommendation, Refusal, Review, ReviewId, ReviewState, RubricRow, is_under_review, kept,
 };
 use super::planner::Exclusion;
 use super::{plans, store};
@@ -261,7 +261,7 @@ fn noted(tx: &Tx<'_>, review: &Review) -> Value {
         "state": review.state, "scores": events::fingerprint(tx, review.scores.0.clone()),
         "comment": events::fingerprint(tx, review.comment.as_deref()),
         "private_note": events::fingerprint(tx, review.private_note.as_deref()),
-        "recommendation": events::fingerprint(tx, review.recommendation.map(|one| one.as_str())),
+        "recommendation": events::fingerprint(tx, review.recommendation.map(Recommendation::as_str)),
         "reason": events::fingerprint(tx, review.reason.as_deref()),
     })
 }

@@ -130,6 +130,10 @@ pub struct ScaleLabel {
     Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema, diesel::deserialize::FromSqlRow,
 )]
 #[serde(deny_unknown_fields)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of its own that a call makes"
+)]
 pub struct Rubric {
     #[schema(min_items = 1, max_items = 30)]
     pub criteria: Vec<Criterion>,

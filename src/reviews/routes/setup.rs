@@ -23,6 +23,10 @@ pub fn register(routes: &mut Routes<'_>) {
 }
 
 #[derive(Serialize, ToSchema)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a choice of its own that a call makes"
+)]
 struct RubricOut {
     call_id: CallId,
     criteria: Vec<Criterion>,
