@@ -244,7 +244,8 @@ fn simple(kind: &Kind, at: &str) -> FieldError {
 }
 
 /// Escapes a name for a JSON Pointer (RFC 6901 §3).
-fn escape(name: &str) -> String {
+#[must_use]
+pub fn escape(name: &str) -> String {
     name.replace('~', "~0").replace('/', "~1")
 }
 

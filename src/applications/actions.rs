@@ -1,19 +1,25 @@
 //! What happens when a project applies, and when the network decides.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value, json};
 
+use super::fields;
 use super::model::{
-    Application, ApplicationId, ApplicationState, Outcome, Refusal, content, merge, reasons_against,
+    Application, ApplicationId, ApplicationState, Hand, Outcome, Receipt, Refusal, Returned,
+    content, hand, merge, reasons_against,
 };
 use super::store;
+use crate::accounts;
 use crate::app::Tx;
-use crate::auth::Caller;
 use crate::auth::secrets::sha256;
+use crate::auth::{AccountId, Caller, Role};
 use crate::canonical;
 use crate::coaching;
 use crate::db::{Conn, Json};
 use crate::error::{Error, FieldError, FieldErrors, Refused, Result};
 use crate::events::{self, Fact};
+use crate::forms::{self, Form};
 use crate::http::Seen;
 use crate::journey::{self, Admission};
 use crate::network::{self, Call, CallId, CohortId, Pillar, Programme};
@@ -48,16 +54,24 @@ pub fn create(
     if store::has_applied(tx.conn, project.id, call.id)? {
         return Err(Refusal::AlreadyApplied.into());
     }
-    let application = store::insert(tx, &project, &call, &Json(merge(&json!({}), answers)))?;
+    let form = forms::newest(tx, call.id)?;
+    let mistakes = misfits(tx, form.as_ref(), answers)?;
+    if !mistakes.is_empty() {
+        return Err(Error::invalid(mistakes));
+    }
+    let form = form.map(|form| form.id);
+    let answers = Json(merge(&json!({}), answers));
+    let application = store::insert(tx, &project, &call, form, &answers)?;
     let data = json!({ "call_id": call.id });
     record(tx, "application.created", None, &application, data)?;
     Ok(application)
 }
 
-/// Changes the answers of a draft, field by field.
+/// Changes answers, field by field: founders those of a draft and those that a return has opened, staff on their behalf
+/// until the application is decided. What was submitted stays frozen as it was.
 ///
 /// # Errors
-/// `application-closed` once it was submitted.
+/// `application-closed` where it is past changing, `invalid` with every answer that doesn't fit or isn't open.
 pub fn change(
     tx: &mut Tx<'_>,
     id: ApplicationId,
@@ -65,20 +79,92 @@ pub fn change(
     answers: &Map<String, Value>,
 ) -> Result<Application> {
     let (mut application, project) = lock(tx, id)?;
-    if !may_represent(tx.caller, project.id) && !may_manage(tx.caller, &project) {
+    let represents = may_represent(tx.caller, project.id);
+    let manages = may_manage(tx.caller, &project);
+    if !represents && !manages {
         return Err(Error::refused("not-allowed"));
     }
     seen.check(application.version)?;
-    if application.state != ApplicationState::Draft {
-        return Err(Refusal::ApplicationClosed.into());
-    }
+    let hand = hand(application.state, represents, manages)?;
     let before = noted(tx, &application);
+    let form = answered_form(tx, &mut application)?;
+    let mut mistakes = misfits(tx, form.as_ref(), answers)?;
+    if hand == Hand::Founders
+        && let Some(open) = open_to_founders(tx.conn, &application, form.as_ref())?
+    {
+        mistakes.extend(fields::not_open(&open, answers));
+    }
+    if !mistakes.is_empty() {
+        return Err(Error::invalid(mistakes));
+    }
     application.answers = Json(merge(&application.answers.0, answers));
     let application = store::keep(tx, &application)?;
     let fields: Vec<&String> = answers.keys().collect();
-    let data = json!({ "fields": fields });
+    let data = match hand {
+        Hand::Founders => json!({ "fields": fields }),
+        Hand::Staff => {
+            let owners = owners(tx, &project)?;
+            json!({ "fields": fields, "on_behalf_of": owners })
+        }
+    };
     record(tx, "application.changed", Some(before), &application, data)?;
     Ok(application)
+}
+
+/// In whose name staff act for a project.
+fn owners(tx: &mut Tx<'_>, project: &Project) -> Result<Vec<AccountId>> {
+    let team = accounts::people_of_project(tx.conn, project.id.0, tx.now)?;
+    let owners = team.into_iter().filter(|(_, role)| *role == Role::Owner);
+    Ok(owners.map(|(account, _)| account).collect())
+}
+
+/// The fields that founders may change, where not all of them: what a return has opened, and once the project takes
+/// part, what it has to answer from a pillar on.
+fn open_to_founders(
+    conn: &mut Conn,
+    application: &Application,
+    form: Option<&Form>,
+) -> Result<Option<BTreeSet<String>>> {
+    Ok(match application.state {
+        ApplicationState::Returned => {
+            let open = store::open_return(conn, application.id)?;
+            Some(open.map(|open| open.open_fields()).unwrap_or_default())
+        }
+        ApplicationState::Accepted => {
+            let later = fields::asked_later(form);
+            if later.is_empty() {
+                return Err(Refusal::ApplicationClosed.into());
+            }
+            Some(later)
+        }
+        _ => None,
+    })
+}
+
+/// What is wrong with answers that are to be kept; those that are taken back can't be wrong.
+fn misfits(
+    tx: &Tx<'_>,
+    form: Option<&Form>,
+    answers: &Map<String, Value>,
+) -> Result<Vec<FieldError>> {
+    let Some(form) = form else {
+        return Ok(Vec::new());
+    };
+    let mut given = answers.clone();
+    given.retain(|_, value| !value.is_null());
+    form.misfits(&tx.app.shapes, &given)
+}
+
+/// The form that an application answers. A draft follows the newest version of its call's; from the submission on it keeps
+/// the one that it answered.
+fn answered_form(tx: &mut Tx<'_>, application: &mut Application) -> Result<Option<Form>> {
+    if application.state == ApplicationState::Draft {
+        let form = forms::newest(tx, application.call_id)?;
+        application.form_id = form.as_ref().map(|form| form.id);
+        return Ok(form);
+    }
+    let kept = application.form_id;
+    kept.map(|form| forms::find(tx.conn, form)).transpose()
 }
 
 /// Lets an application in although the programme's scope leaves its sector out. A coordinator answers for it.
@@ -110,7 +196,8 @@ pub fn override_rule(
     Ok(application)
 }
 
-/// Submits a draft: the content is frozen, and its digest goes on the receipt.
+/// Submits a draft, or what was returned: the content is frozen, and its digest goes on the receipt. What was returned
+/// goes on where it was.
 ///
 /// # Errors
 /// `not-eligible` with every reason.
@@ -120,34 +207,85 @@ pub fn submit(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Applica
         return Err(Error::refused("not-allowed"));
     }
     seen.check(application.version)?;
-    if application.state != ApplicationState::Draft {
-        return Err(Refusal::ApplicationClosed.into());
-    }
-    let (call, programme) = call_and_programme(tx.conn, application.call_id)?;
-    let reasons = reasons_against(&application, &project, &call, &programme, tx.now);
-    if !reasons.is_empty() {
-        let mut refused = Refused::new(Refusal::NotEligible.code());
-        refused.fields = reasons;
-        return Err(refused.into());
-    }
+    let (state, open) = match application.state {
+        ApplicationState::Draft => (ApplicationState::Submitted, None),
+        ApplicationState::Returned => {
+            let open = store::open_return(tx.conn, id)?;
+            let open =
+                open.ok_or_else(|| anyhow::anyhow!("nothing is open in what was returned"))?;
+            (open.from_state, Some(open))
+        }
+        _ => return Err(Refusal::ApplicationClosed.into()),
+    };
     let before = noted(tx, &application);
-    let frozen = content(&application, &project, &call);
-    application.content_sha256 = Some(sha256(canonical::text(&frozen).as_bytes()));
-    application.frozen = Some(Json(frozen));
-    application.state = ApplicationState::Submitted;
-    application.submitted_at = Some(tx.now);
-    application.region.clone_from(&project.region);
-    let application = store::keep(tx, &application)?;
-    coaching::attach_coordinator(tx, &project)?;
-    let data = json!({ "sha256": application.content_sha256 });
-    record(
-        tx,
-        "application.submitted",
-        Some(before),
+    let form = answered_form(tx, &mut application)?;
+    let call = eligible(tx, &application, &project, form.as_ref())?;
+    let open_fields = open.as_ref().map(Returned::open_fields);
+    let frozen = content(
         &application,
-        data,
-    )?;
+        &project,
+        &call,
+        form.as_ref(),
+        open_fields.as_ref(),
+    );
+    let moves = open_fields.is_none_or(|open| open.contains("/project/postal_code"));
+    if moves {
+        application.region.clone_from(&project.region);
+    }
+    application.state = state;
+    let receipt = freeze(tx, &mut application, frozen)?;
+    let application = store::keep(tx, &application)?;
+    if let Some(open) = &open {
+        store::close_return(tx, open.id)?;
+    }
+    coaching::attach_coordinator(tx, &project)?;
+    let data = json!({ "sha256": receipt.sha256, "receipt": receipt.number });
+    let kind = match open {
+        Some(_) => "application.resubmitted",
+        None => "application.submitted",
+    };
+    record(tx, kind, Some(before), &application, data)?;
     Ok(application)
+}
+
+/// The call, if nothing stands against the application's submission.
+fn eligible(
+    tx: &mut Tx<'_>,
+    application: &Application,
+    project: &Project,
+    form: Option<&Form>,
+) -> Result<Call> {
+    let (call, programme) = call_and_programme(tx.conn, application.call_id)?;
+    let mut reasons = reasons_against(application, project, &call, &programme, tx.now);
+    if let Some(form) = form {
+        let answers = &application.answers.0;
+        reasons.extend(form.faults(&tx.app.shapes, answers, project.pillar)?);
+    }
+    if reasons.is_empty() {
+        return Ok(call);
+    }
+    let mut refused = Refused::new(Refusal::NotEligible.code());
+    refused.fields = reasons;
+    Err(refused.into())
+}
+
+/// Keeps the content for ever, as the next receipt; the application itself holds the last one.
+fn freeze(tx: &mut Tx<'_>, application: &mut Application, frozen: Value) -> Result<Receipt> {
+    let number = store::receipts(tx.conn, application)?.len();
+    let receipt = Receipt {
+        application_id: application.id,
+        number: i32::try_from(number).unwrap_or(i32::MAX).saturating_add(1),
+        form_id: application.form_id,
+        sha256: sha256(canonical::text(&frozen).as_bytes()),
+        content: Json(frozen),
+        submitted_by: tx.caller.account(),
+        submitted_at: tx.now,
+    };
+    store::insert_receipt(tx, application, &receipt)?;
+    application.content_sha256 = Some(receipt.sha256.clone());
+    application.frozen = Some(receipt.content.clone());
+    application.submitted_at = application.submitted_at.or(Some(tx.now));
+    Ok(receipt)
 }
 
 /// Takes an application back, at any time before its decision is out.
@@ -164,6 +302,9 @@ pub fn withdraw(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Appli
         return Err(Refusal::NotWithdrawable.into());
     }
     let was_submitted = application.submitted_at.is_some();
+    if let Some(open) = store::open_return(tx.conn, id)? {
+        store::close_return(tx, open.id)?;
+    }
     let before = noted(tx, &application);
     application.state = ApplicationState::Withdrawn;
     let application = store::keep(tx, &application)?;
@@ -206,6 +347,12 @@ pub fn decide(
     if !application.state.is_decidable() {
         return Err(Refusal::NotSubmitted.into());
     }
+    if let Some(pillar) = decision.pillar {
+        let missing = missing_in(tx, &application, pillar)?;
+        if !missing.is_empty() {
+            return Err(Error::invalid(missing));
+        }
+    }
     let before = noted(tx, &application);
     application.state = decision.outcome.state();
     application.feedback.clone_from(&decision.feedback);
@@ -232,6 +379,25 @@ pub fn decide(
     Ok((application, project))
 }
 
+/// The answers that a project has to give before it may begin in a pillar and has not given.
+///
+/// # Errors
+/// The database's.
+pub fn missing_in(
+    tx: &mut Tx<'_>,
+    application: &Application,
+    pillar: Pillar,
+) -> Result<Vec<FieldError>> {
+    let Some(form) = application.form_id else {
+        return Ok(Vec::new());
+    };
+    let form = forms::find(tx.conn, form)?;
+    let answers = &application.answers.0;
+    let mut faults = form.faults(&tx.app.shapes, answers, Some(pillar))?;
+    faults.retain(|fault| fault.code == "answer-missing");
+    Ok(faults)
+}
+
 fn check_fields(conn: &mut Conn, decision: &Decision) -> Result<()> {
     let mut errors = FieldErrors::default();
     let accepting = decision.outcome == Outcome::Accept;
@@ -253,7 +419,7 @@ fn check_fields(conn: &mut Conn, decision: &Decision) -> Result<()> {
 
 /// Locks the application, then its project. Who sees an application may not see its project yet: what they may not
 /// do is then refused, and not hidden.
-fn lock(tx: &mut Tx<'_>, id: ApplicationId) -> Result<(Application, Project)> {
+pub(super) fn lock(tx: &mut Tx<'_>, id: ApplicationId) -> Result<(Application, Project)> {
     let application = store::lock(tx.conn, tx.caller, id)?;
     let project = projects::lock(tx.conn, &Caller::system(), application.project_id)?;
     Ok((application, project))
@@ -266,7 +432,7 @@ fn call_and_programme(conn: &mut Conn, call: CallId) -> Result<(Call, Programme)
 }
 
 /// What the ledger notes of an application: what people wrote by fingerprint only.
-fn noted(tx: &Tx<'_>, application: &Application) -> Value {
+pub(super) fn noted(tx: &Tx<'_>, application: &Application) -> Value {
     let print = |text: Option<&str>| events::fingerprint(tx, text);
     json!({
         "state": application.state, "cohort_id": application.cohort_id, "pillar": application.pillar,
@@ -276,7 +442,7 @@ fn noted(tx: &Tx<'_>, application: &Application) -> Value {
     })
 }
 
-fn record(
+pub(super) fn record(
     tx: &mut Tx<'_>,
     kind: &'static str,
     before: Option<Value>,

@@ -1,15 +1,20 @@
 //! Projects answering calls: from draft to decision.
 
 mod actions;
+mod fields;
 mod model;
 mod readers;
+mod receipt;
 mod routes;
+mod screening;
 mod store;
 
-pub use actions::{Decision, change, create, decide, override_rule, submit, withdraw};
-pub use model::{Application, ApplicationId, ApplicationState, Outcome};
+pub use actions::{Decision, change, create, decide, missing_in, override_rule, submit, withdraw};
+pub use fields::{answer as answer_at, of_project as project_field_at};
+pub use model::{Application, ApplicationId, ApplicationState, Outcome, ReturnId, Returned};
 pub use readers::{Reader, add as add_reader, as_reviewer, end as end_reader, set_blind};
-pub use store::{find, lock, of_call, of_project, one, visible_of_call};
+pub use screening::{Return, Screen, screen, send_back, tag};
+pub use store::{find, find_return, lock, of_call, of_project, one, visible_of_call};
 
 use crate::app::Slice;
 

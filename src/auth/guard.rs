@@ -87,12 +87,14 @@ async fn let_in(req: &ServiceRequest) -> Result<()> {
 
 /// Whether `Accept` leaves room for what we can answer (RFC 9110 §12.5.1).
 fn accepts_an_answer(req: &ServiceRequest) -> bool {
-    const OURS: [&str; 7] = [
+    const OURS: [&str; 9] = [
         "*/*",
         "application/*",
         "application/json",
         "application/problem+json",
+        "application/schema+json",
         "text/*",
+        "text/html",
         Format::Csv.media_type(),
         Format::Xlsx.media_type(),
     ];

@@ -347,11 +347,16 @@ fn median(conn: &mut Conn, days: &str) -> Result<Option<f64>> {
     Ok(row.days)
 }
 
+/// Days from the submission to the decision, without the time that an application lay with its founders again.
 fn days_to_decision(conn: &mut Conn, scope: &Scope) -> Result<Option<f64>> {
-    let seconds =
+    let whole =
         dialect::seconds_between(conn, "applications.submitted_at", "applications.decided_at");
+    let away = dialect::seconds_between(conn, "back.returned_at", "back.closed_at");
     let query = format!(
-        "SELECT {seconds} / 86400.0 AS days FROM applications
+        "SELECT ({whole} - coalesce((
+            SELECT sum({away}) FROM application_returns back
+            WHERE back.application_id = applications.id AND back.closed_at IS NOT NULL
+        ), 0)) / 86400.0 AS days FROM applications
         WHERE applications.submitted_at IS NOT NULL AND applications.decided_at IS NOT NULL AND {}",
         scope.applications(conn)
     );

@@ -552,6 +552,7 @@ diesel::table! {
         version -> BigInt,
         created_at -> Instant,
         updated_at -> Instant,
+        form_id -> Nullable<Uid>,
     }
 }
 
@@ -717,15 +718,88 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    application_receipts (application_id, number) {
+        application_id -> Uid,
+        number -> Integer,
+        form_id -> Nullable<Uid>,
+        content -> Doc,
+        sha256 -> Text,
+        submitted_by -> Nullable<Uid>,
+        submitted_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    application_returns (id) {
+        id -> Uid,
+        application_id -> Uid,
+        from_state -> Text,
+        fields -> Doc,
+        message -> Text,
+        reasons -> Doc,
+        due_on -> Nullable<Date>,
+        returned_by -> Nullable<Uid>,
+        returned_at -> Instant,
+        closed_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    application_screenings (id) {
+        id -> Uid,
+        application_id -> Uid,
+        started_by -> Nullable<Uid>,
+        started_at -> Instant,
+        result -> Nullable<Text>,
+        reasons -> Nullable<Doc>,
+        note -> Nullable<Text>,
+        finished_by -> Nullable<Uid>,
+        finished_at -> Nullable<Instant>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    application_tags (application_id, tag) {
+        application_id -> Uid,
+        tag -> Text,
+        tagged_by -> Nullable<Uid>,
+        tagged_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::Doc;
+
+    screening_reasons (code) {
+        code -> Text,
+        names -> Doc,
+    }
+}
+
 diesel::joinable!(assignments -> projects (project_id));
 diesel::joinable!(applications -> projects (project_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(cohort_quotas -> cohorts (cohort_id));
 
 diesel::allow_tables_to_appear_in_same_query! {
-    accounts, api_keys, application_readers, applications, assignments, calls, coaching_sessions, cohort_quotas,
-    cohorts, committee_votes, committees, conflicts, events, forms, grants, held_work, idempotency_keys, jobs,
-    known_places, ledger_heads, mails, mandates, milestones, notifications, one_time_codes, organisations,
-    postal_codes, programmes, projects, provinces, refresh_tokens, regions, review_plans, reviewer_profiles, reviews,
-    rubrics, sessions, stays, throttle_buckets, transitions, updates,
+    accounts, api_keys, application_readers, application_receipts, application_returns, application_screenings,
+    application_tags, applications, assignments, calls, coaching_sessions, cohort_quotas, cohorts, committee_votes,
+    committees, conflicts, events, forms, grants, held_work, idempotency_keys, jobs, known_places, ledger_heads,
+    mails, mandates, milestones, notifications, one_time_codes, organisations, postal_codes, programmes, projects,
+    provinces, refresh_tokens, regions, review_plans, reviewer_profiles, reviews, rubrics, screening_reasons,
+    sessions, stays, throttle_buckets, transitions, updates,
 }

@@ -183,6 +183,14 @@ impl Definition {
     }
 }
 
+impl Question {
+    /// Whether it has to be answered, but not with the submission.
+    #[must_use]
+    pub fn is_asked_later(&self) -> bool {
+        self.required.is_some_and(|need| need != Need::Now)
+    }
+}
+
 impl Rule {
     /// The keys of the questions that it asks about.
     #[must_use]

@@ -71,14 +71,16 @@ fn finish(
     put("referrer-policy", "no-referrer");
     put("x-frame-options", "DENY");
     put("vary", "authorization, accept, accept-language");
-    put(
-        "content-security-policy",
-        if path_is_page {
-            PAGE_POLICY
-        } else {
-            "default-src 'none'; frame-ancestors 'none'"
-        },
-    );
+    let policy = if path_is_page {
+        PAGE_POLICY
+    } else {
+        "default-src 'none'; frame-ancestors 'none'"
+    };
+    // A page of a resource brings its own.
+    if !headers.contains_key(header::CONTENT_SECURITY_POLICY) {
+        let policy = HeaderValue::from_static(policy);
+        headers.insert(header::CONTENT_SECURITY_POLICY, policy);
+    }
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(header::HeaderName::from_static("x-request-id"), id);
     }

@@ -24,6 +24,8 @@ pub struct WordNames {
     pub pillar: BTreeMap<String, Names>,
     pub reason_code: BTreeMap<String, Names>,
     pub assignment: BTreeMap<String, Names>,
+    /// The fields of a project that an application shows.
+    pub project_field: BTreeMap<String, Names>,
 }
 
 pub static WORDS: LazyLock<WordNames> = LazyLock::new(|| {
@@ -47,7 +49,7 @@ macro_rules! templates {
 templates! {
     "verify_mailbox", "already_registered", "reset_password", "password_changed", "session_reuse",
     "application_submitted", "application_received", "application_waitlisted", "application_declined",
-    "application_withdrawn", "project_entered", "project_advanced", "project_returned", "project_held",
+    "application_withdrawn", "application_returned", "application_resubmitted", "project_entered", "project_advanced", "project_returned", "project_held",
     "project_resumed", "project_exited", "project_graduated", "assignment_started", "assignment_ended",
     "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
     "review_assigned", "review_reminder", "reviews_complete",
@@ -153,7 +155,8 @@ mod tests {
             "cohort": optional("2018"), "reason": optional("Because"), "reason_text": "team", "lesson": optional("Ask first"),
             "role_text": "lead coach", "milestone": "Need confirmed", "confidence": "green",
             "coach": "Bea", "starts_at": "2018-03-01 09:00 UTC", "minutes": 60, "place": optional("Rue <1>"),
-            "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
+            "message": "Tell more <please>", "fields": "Need; Team", "reasons": optional("Answers are unclear"),
+            "due_on": optional("2018-04-01"), "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
         })
     }
 

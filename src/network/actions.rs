@@ -32,6 +32,9 @@ fn load_bodies(tx: &mut Tx<'_>, file: &NetworkFile) -> Result<()> {
     for region in &file.regions {
         store::put_region(tx, region)?;
     }
+    for reason in &file.screening_reasons {
+        store::put_screening_reason(tx, reason)?;
+    }
     for province in &file.provinces {
         store::put_province(tx, province)?;
     }

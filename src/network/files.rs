@@ -24,6 +24,7 @@ pub struct NetworkFile {
     pub programmes: Vec<ProgrammePart>,
     pub cohorts: Vec<CohortPart>,
     pub calls: Vec<CallPart>,
+    pub screening_reasons: Vec<ReasonPart>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -120,6 +121,14 @@ pub struct CallPart {
     pub opens_at: crate::db::Moment,
     #[serde(deserialize_with = "moment")]
     pub closes_at: crate::db::Moment,
+}
+
+/// Why the screening of an application ends as it does.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReasonPart {
+    pub code: String,
+    pub names: Names,
 }
 
 /// The postal codes of one country.

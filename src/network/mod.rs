@@ -13,7 +13,7 @@ pub use model::{
 };
 pub use store::{
     call, call_by_slug, cohort, cohort_by_slug, has_organisation, leads, lock_cohort,
-    organisation_by_slug, places_of, programme, region_names,
+    organisation_by_slug, places_of, programme, region_names, screening_reasons,
 };
 
 use crate::app::Slice;

@@ -5,7 +5,7 @@ use diesel::prelude::*;
 
 use super::files::{
     CallPart, CohortPart, MandatePart, OrganisationPart, PostalFile, ProgrammePart, ProvincePart,
-    RangePart, RegionPart,
+    RangePart, ReasonPart, RegionPart,
 };
 use super::model::{
     Call, CallId, Cohort, CohortId, Mandate, MandateId, Organisation, OrganisationId, Pillar,
@@ -16,7 +16,7 @@ use crate::app::Tx;
 use crate::db::dialect::{self, Each};
 use crate::db::schema::{
     calls, cohort_quotas as quotas, cohorts, mandates, organisations, postal_codes, programmes,
-    provinces, regions,
+    provinces, regions, screening_reasons as reasons,
 };
 use crate::db::{Conn, Json, Moment};
 use crate::error::{Error, OrNotFound, Result};
@@ -53,6 +53,29 @@ pub fn region_names(conn: &mut Conn, code: &str) -> Result<Names> {
         .get_result(conn)
         .or_not_found()?;
     Ok(names(&found))
+}
+
+/// The reasons of the network's screening, by code.
+///
+/// # Errors
+/// The database's.
+pub fn screening_reasons(conn: &mut Conn) -> Result<Vec<(String, Names)>> {
+    let all: Vec<(String, Json)> = reasons::table.order(reasons::code).load(conn)?;
+    let named = all.into_iter().map(|(code, found)| (code, names(&found)));
+    Ok(named.collect())
+}
+
+pub fn put_screening_reason(tx: &mut Tx<'_>, part: &ReasonPart) -> Result<()> {
+    let put = diesel::insert_into(reasons::table)
+        .values((
+            reasons::code.eq(&part.code),
+            reasons::names.eq(json(&part.names)),
+        ))
+        .on_conflict(reasons::code)
+        .do_update()
+        .set(reasons::names.eq(json(&part.names)));
+    Each(put).execute(tx.conn)?;
+    Ok(())
 }
 
 pub fn postal_rules(conn: &mut Conn, country: &str) -> Result<Vec<PostalRule>> {

@@ -10,15 +10,16 @@ use super::rules::{self, Audience, Rule};
 use super::store;
 use crate::accounts;
 use crate::app::{App, Tx};
-use crate::applications::{self, ApplicationId};
+use crate::applications::{self, ApplicationId, ReturnId, Returned};
 use crate::auth::{AccountId, Caller};
 use crate::coaching::{self, CoachingSessionId};
 use crate::error::Result;
 use crate::events::{self, Event, Fact};
+use crate::forms::{self, FormId};
 use crate::http::Seen;
 use crate::jobs::{Outcome, Task};
 use crate::journey::{self, Transition, TransitionId};
-use crate::lang::Lang;
+use crate::lang::{Lang, Names};
 use crate::mail::render::WORDS;
 use crate::mail::{self, Order};
 use crate::network::{self, Pillar};
@@ -230,10 +231,14 @@ fn of_application(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
         Some(code) => json!(network::region_names(tx.conn, code)?),
         None => json!(""),
     };
-    let submitted_at = application
-        .submitted_at
-        .map(|at| at.utc().format("%Y-%m-%d %H:%M UTC").to_string());
-    Ok(json!({
+    let came_again = event.kind == "application.resubmitted";
+    let submitted_at = if came_again {
+        Some(event.at)
+    } else {
+        application.submitted_at
+    };
+    let submitted_at = submitted_at.map(|at| at.utc().format("%Y-%m-%d %H:%M UTC").to_string());
+    let mut values = json!({
         "application_link": tx.app.link(&format!("/v1/applications/{}", application.id)),
         "application": application.reference,
         "call": call.names.0,
@@ -241,6 +246,38 @@ fn of_application(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
         "sha256": application.content_sha256,
         "feedback": application.feedback.unwrap_or_default(),
         "region": region,
+    });
+    if let Some(id) = event.noted_id("return_id") {
+        let returned = applications::find_return(tx.conn, ReturnId(id))?;
+        let told = of_return(tx, application.form_id, &returned)?;
+        add(&mut values, told);
+    }
+    Ok(values)
+}
+
+/// What founders are told of a return: the fields that it opens and its reasons by their names.
+fn of_return(tx: &mut Tx<'_>, form: Option<FormId>, returned: &Returned) -> Result<Value> {
+    let form = form.map(|form| forms::find(tx.conn, form)).transpose()?;
+    let fields = returned.open_fields();
+    let fields = fields.iter().map(|pointer| {
+        let key = applications::answer_at(pointer).unwrap_or(pointer);
+        let question = form
+            .as_ref()
+            .and_then(|form| form.definition.question(key))
+            .map(|question| question.label.clone());
+        let of_project = applications::project_field_at(pointer)
+            .and_then(|field| WORDS.project_field.get(field).cloned());
+        question.or(of_project).unwrap_or_else(|| Names::same(key))
+    });
+    let fields = joined(&fields.collect::<Vec<_>>());
+    let known = network::screening_reasons(tx.conn)?;
+    let codes = returned.reason_codes();
+    let reasons = known.into_iter().filter(|(code, _)| codes.contains(code));
+    let reasons: Vec<Names> = reasons.map(|(_, names)| names).collect();
+    let due_on = returned.due_on.map(|day| day.to_string());
+    Ok(json!({
+        "message": returned.message, "fields": fields, "reasons": joined(&reasons),
+        "due_on": due_on.unwrap_or_default(),
     }))
 }
 
@@ -254,6 +291,20 @@ fn of_review(tx: &mut Tx<'_>, id: ReviewId) -> Result<Value> {
         "due_at": due_at.unwrap_or_default(),
         "link": tx.app.link(&format!("/v1/reviews/{id}")),
     }))
+}
+
+/// Several names as one, in each language.
+fn joined(names: &[Names]) -> Names {
+    let one = |lang: Lang| {
+        let texts: Vec<&str> = names.iter().map(|names| names.get(lang)).collect();
+        texts.join("; ")
+    };
+    Names {
+        en: one(Lang::En),
+        nl: one(Lang::Nl),
+        fr: one(Lang::Fr),
+        de: one(Lang::De),
+    }
 }
 
 fn of_session(tx: &mut Tx<'_>, event: &Event, id: CoachingSessionId) -> Result<Value> {

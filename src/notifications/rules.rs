@@ -87,6 +87,17 @@ pub const RULES: &[Rule] = &[
         &[Coordinators],
         "application_received",
     ),
+    mail("application.returned", &[Founders], "application_returned"),
+    mail(
+        "application.resubmitted",
+        &[Founders],
+        "application_submitted",
+    ),
+    mail(
+        "application.resubmitted",
+        &[Coordinators],
+        "application_resubmitted",
+    ),
     mail(
         "application.waitlisted",
         &[Founders],

@@ -385,6 +385,9 @@ async fn walk_network(walk: &mut Walk<'_>, admin: &Client, somebody: &Client) {
     longer["closes_at"] = "2026-05-01T00:00:00Z".into();
     walk.take(admin, "PATCH", "/v1/calls/{id}", &[&id(&made)], longer)
         .await;
+    let form = crate::forms::form(&[crate::forms::question("need", "long_text", json!({}))]);
+    walk.take(admin, "PUT", "/v1/calls/{id}/form", &[&id(&made)], form)
+        .await;
     let grant = json!({ "role": "reviewer", "scope": { "kind": "network" } });
     let path = "/v1/accounts/{id}/grants";
     let given = walk.take(admin, "POST", path, &[&somebody.id], grant).await;
@@ -469,6 +472,7 @@ async fn walk_applications(walk: &mut Walk<'_>, founder: &Client, coordinator: &
             )
             .await;
         } else {
+            walk_gate(walk, founder, coordinator, &application).await;
             let accept = json!({ "outcome": "accept", "cohort_id": cohort, "pillar": "create_learn", "feedback": "Bright" });
             walk.take(
                 coordinator,
@@ -482,6 +486,21 @@ async fn walk_applications(walk: &mut Walk<'_>, founder: &Client, coordinator: &
         }
     }
     decided
+}
+
+/// What staff do with an application before its review.
+async fn walk_gate(walk: &mut Walk<'_>, founder: &Client, coordinator: &Client, application: &str) {
+    let back = json!({ "fields": ["/answers/need"], "message": "Doubtful", "reasons": ["other"] });
+    let path = |what: &str| format!("/v1/applications/{{id}}/{what}");
+    for (client, method, what, body) in [
+        (coordinator, "PUT", "tags", json!({ "tags": ["lantern"] })),
+        (coordinator, "POST", "screening", json!({ "step": "start" })),
+        (coordinator, "POST", "return", back),
+        (founder, "POST", "submit", json!({})),
+    ] {
+        walk.take(client, method, &path(what), &[application], body)
+            .await;
+    }
 }
 
 async fn walk_sessions(walk: &mut Walk<'_>, project: &str, coach: &Client) {
@@ -605,6 +624,7 @@ async fn every_operation_that_succeeds_has_its_entry_and_none_tells_who_somebody
         "horse",
         "Lantern",
         "Doubt",
+        "lantern",
     ] {
         assert!(!all.contains(word), "{word} in {all}");
     }

@@ -12,6 +12,7 @@
 mod support;
 
 mod access;
+mod answers;
 mod coaching;
 mod commands;
 mod conventions;
@@ -25,11 +26,13 @@ mod journey;
 mod keep;
 mod ledger;
 mod ledger_chain;
+mod machine;
 mod mail_tls;
 mod matrix;
 mod migrations;
 mod passwords;
 mod reviews;
+mod screening;
 mod sessions;
 mod tables;
 mod throttle;

@@ -56,11 +56,10 @@ impl Shown {
     }
 }
 
-/// The answers to questions that are meant for reviewers and are no personal data. A call without a form marks none.
+/// The answers to questions that are meant for reviewers and are no personal data. Without a form none are marked.
 fn answers(conn: &mut Conn, application: &Application) -> Result<Value> {
-    let form = forms::of_call(conn, application.call_id)?;
-    Ok(form.map_or_else(
-        || json!({}),
-        |form| form.for_reviewers(&application.answers.0),
-    ))
+    let Some(form) = application.form_id else {
+        return Ok(json!({}));
+    };
+    Ok(forms::find(conn, form)?.for_reviewers(&application.answers.0))
 }

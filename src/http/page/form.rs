@@ -57,6 +57,23 @@ impl Format {
     }
 }
 
+/// Whether an `Accept` header names HTML and likes nothing that is JSON better.
+#[must_use]
+pub fn prefers_html(header: Option<&str>) -> bool {
+    let ranges: Vec<(String, f32)> = header.unwrap_or_default().split(',').map(range).collect();
+    let named = |wanted: &str| {
+        let place = ranges.iter().position(|(named, _)| named == wanted)?;
+        ranges.get(place).map(|(_, weight)| (place, *weight))
+    };
+    match (named("text/html"), named("application/json")) {
+        (Some((_, html)), None) => html > 0.0,
+        (Some((first, html)), Some((second, json))) => {
+            html > json || (html > 0.0 && html >= json && first < second)
+        }
+        _ => false,
+    }
+}
+
 /// A media range and its weight.
 fn range(text: &str) -> (String, f32) {
     let mut parts = text.split(';');
@@ -70,6 +87,22 @@ fn range(text: &str) -> (String, f32) {
 #[cfg(test)]
 mod tests {
     use super::Format::{self, Csv, Json, Xlsx};
+
+    #[test]
+    fn a_page_is_for_those_who_name_it() {
+        let browser = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8";
+        for (accept, expected) in [
+            (None, false),
+            (Some("*/*"), false),
+            (Some(browser), true),
+            (Some("application/json, text/html;q=0.9"), false),
+            (Some("application/json;q=0.5, text/html"), true),
+            (Some("application/json, text/html"), false),
+            (Some("text/html;q=0, */*"), false),
+        ] {
+            assert_eq!(super::prefers_html(accept), expected, "{accept:?}");
+        }
+    }
 
     #[test]
     fn the_form_that_is_liked_best_is_given() {

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use uuid::Uuid;
 
-pub use form::Format;
+pub use form::{Format, prefers_html};
 
 use self::table::Table;
 use super::context::Ctx;

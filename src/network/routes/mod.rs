@@ -27,6 +27,7 @@ pub fn register(routes: &mut Routes<'_>) {
     routes.add(show_postal_code, policy::PUBLIC);
     routes.add(list_organisations, policy::PUBLIC);
     routes.add(list_mandates, policy::PUBLIC);
+    routes.add(list_screening_reasons, policy::PUBLIC);
     calls::register(routes);
     cohorts::register(routes);
 }
@@ -81,6 +82,28 @@ async fn list_regions(ctx: Ctx) -> Result<Reply> {
             }
         })
         .collect();
+    Ok(Reply::ok(&Page { data, next: None })?.tagged_by_content())
+}
+
+#[derive(Serialize, ToSchema)]
+struct ScreeningReasonOut {
+    code: String,
+    /// In the language that was asked for.
+    name: String,
+    names: Names,
+}
+
+/// Why an application's screening can end as it does.
+#[utoipa::path(tag = "network", responses((status = 200, body = Page<ScreeningReasonOut>)))]
+#[get("/v1/screening-reasons")]
+async fn list_screening_reasons(ctx: Ctx) -> Result<Reply> {
+    let found = ctx.read(|conn, _| store::screening_reasons(conn)).await?;
+    let out = |(code, names): (String, Names)| ScreeningReasonOut {
+        code,
+        name: names.get(ctx.lang).to_owned(),
+        names,
+    };
+    let data = found.into_iter().map(out).collect();
     Ok(Reply::ok(&Page { data, next: None })?.tagged_by_content())
 }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use super::operations::forms::{back, one_question};
 use super::operations::network::{call, cohort};
 use super::world::{Stage, address};
 use crate::support::world::{PASSWORD, new_project};
@@ -171,9 +172,33 @@ impl Deeds<'_> {
         ] {
             self.post(id, who, &format!("{path}/{action}"), body).await;
         }
+        self.gate().await;
         let path = format!("/v1/applications/{}/decision", self.stage.id("ac"));
         let decline = json!({ "outcome": "decline", "feedback": "No." });
         self.post("decide_application", "carl", &path, decline)
             .await;
+    }
+
+    /// Forms, and what comes before a review.
+    async fn gate(&mut self) {
+        let path = format!("/v1/calls/{}/form", self.stage.id("k1"));
+        self.one("put_call_form", "adam", Method::PUT, &path, one_question())
+            .await;
+        let path = format!("/v1/applications/{}", self.stage.id("ac"));
+        let tags = json!({ "tags": ["visit"] });
+        let at = format!("{path}/tags");
+        self.one("put_tags", "carl", Method::PUT, &at, tags).await;
+        for (id, who, action, body) in [
+            (
+                "screen_application",
+                "carl",
+                "screening",
+                json!({ "step": "start" }),
+            ),
+            ("return_application", "carl", "return", back()),
+            ("submit_application", "cleo", "submit", json!({})),
+        ] {
+            self.post(id, who, &format!("{path}/{action}"), body).await;
+        }
     }
 }

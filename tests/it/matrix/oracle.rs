@@ -169,6 +169,11 @@ pub fn sees_application(who: &Subject, project: &str) -> bool {
         || reaches_cohort(who, "coordinator", cohort)
 }
 
+/// Sets up the call that fills a cohort.
+pub fn runs_call(who: &Subject, cohort: &'static str) -> bool {
+    who.runs_all() || reaches_cohort(who, "coordinator", cohort)
+}
+
 /// Sees a cohort: cohorts span regions, so whoever works in a region sees them all.
 pub fn sees_cohort(who: &Subject, cohort: &'static str) -> bool {
     let wide = |(role, place): &Right| {

@@ -4,10 +4,12 @@ use chrono::Duration;
 use serde_json::{Value, json};
 
 use super::facts::{PROJECTS, ProjectFact, SESSIONS};
+use super::operations::forms::one_question;
 use super::world::{Stage, canary};
 
 /// Tells it, and keeps the ids of what it leaves behind.
 pub async fn tell(stage: &mut Stage) {
+    a_form(stage).await;
     for fact in PROJECTS {
         stage.world.pass(Duration::seconds(1));
         apply(stage, fact).await;
@@ -69,6 +71,13 @@ async fn apply(stage: &mut Stage, fact: &ProjectFact) {
             .post(decider(fact.name), &format!("{path}/decision"), body)
             .await;
     }
+}
+
+/// One of the calls has a form.
+async fn a_form(stage: &mut Stage) {
+    let path = format!("/v1/calls/{}/form", stage.id("k3"));
+    let put = stage.client("adam").put(&path, one_question()).await;
+    stage.keep("form of k3", put.expect(200).text_at("/id"));
 }
 
 async fn assignments(stage: &mut Stage) {

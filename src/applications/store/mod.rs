@@ -1,16 +1,24 @@
 //! How applications are kept and found.
 
+mod gate;
+
 use diesel::expression::BoxableExpression;
 use diesel::prelude::*;
 use diesel::sql_types::Bool;
+
+pub use gate::{
+    close_return, find_return, finish_screening, insert_receipt, insert_return, open_return,
+    put_tags, receipt, receipts, returns, screenings, start_screening, tags,
+};
 
 use super::model::{Application, ApplicationId, ApplicationState};
 use super::readers::{self, Shown, shown_as, shown_at};
 use crate::app::Tx;
 use crate::auth::{AccountId, Caller, Role, Scope};
-use crate::db::schema::{applications, calls, projects};
+use crate::db::schema::{application_tags, applications, calls, projects};
 use crate::db::{Conn, Json, Moment, MultiBackend, dialect};
 use crate::error::{Error, OrNotFound, Result};
+use crate::forms::FormId;
 use crate::http::Keyset;
 use crate::network::{Call, CallId, CohortId, ProgrammeId, Sector};
 use crate::projects::{self as project_door, Project, ProjectId};
@@ -99,6 +107,18 @@ fn any(conditions: Vec<Condition>) -> Condition {
         .unwrap_or_else(|| Box::new(applications::created_at.lt(applications::created_at)))
 }
 
+/// The applications with a tag, among those that the caller coordinates: nobody else learns of tags.
+fn tagged(caller: &Caller, tag: String) -> Condition {
+    let tagged = application_tags::table
+        .filter(application_tags::tag.eq(tag))
+        .select(application_tags::application_id);
+    let tagged = applications::id.eq_any(tagged);
+    if caller.everywhere(Role::Coordinator) {
+        return Box::new(tagged);
+    }
+    Box::new(tagged.and(any(within(caller, Role::Coordinator).into_iter().collect())))
+}
+
 /// # Errors
 /// `not-found` where there is none for the caller.
 pub fn one(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Application> {
@@ -136,6 +156,7 @@ pub struct Filter {
     pub sector: Option<Sector>,
     pub updated_since: Option<Moment>,
     pub words: Option<String>,
+    pub tag: Option<String>,
 }
 
 impl Filter {
@@ -147,6 +168,7 @@ impl Filter {
             || self.project.is_some()
             || self.sector.is_some()
             || self.words.is_some()
+            || self.tag.is_some()
     }
 }
 
@@ -182,6 +204,9 @@ pub fn list(
     if let Some(text) = &filter.words {
         let found = project_door::matching(conn, text)?;
         query = query.filter(applications::project_id.eq_any(found));
+    }
+    if let Some(tag) = &filter.tag {
+        query = query.filter(tagged(caller, tag.clone()));
     }
     let reviewer = caller.account().filter(|_| caller.has(Role::Reviewer));
     let found = match reviewer {
@@ -281,6 +306,7 @@ pub fn insert(
     tx: &mut Tx<'_>,
     project: &Project,
     call: &Call,
+    form: Option<FormId>,
     answers: &Json,
 ) -> Result<Application> {
     let (id, now): (ApplicationId, Moment) = (tx.new_id(), tx.now);
@@ -292,6 +318,7 @@ pub fn insert(
             applications::call_id.eq(call.id),
             applications::state.eq(ApplicationState::Draft),
             applications::answers.eq(answers),
+            applications::form_id.eq(form),
             applications::region.eq(&project.region),
             applications::version.eq(1_i64),
             applications::created_at.eq(now),
@@ -310,6 +337,7 @@ pub fn keep(tx: &mut Tx<'_>, application: &Application) -> Result<Application> {
     let kept = diesel::update(row).set((
         applications::state.eq(application.state),
         applications::answers.eq(&application.answers),
+        applications::form_id.eq(application.form_id),
         applications::region.eq(&application.region),
         applications::cohort_id.eq(application.cohort_id),
         applications::pillar.eq(application.pillar),

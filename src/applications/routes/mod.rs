@@ -1,18 +1,22 @@
 //! Applications over HTTP.
 
+mod receipts;
+mod screening;
+
 use actix_web::web::Path;
 use actix_web::{HttpResponse, get, patch, post};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::actions::{self, Decision};
-use super::model::{Application, ApplicationId, ApplicationState, Outcome};
-use super::readers::{Reader, Shown};
-use super::store::{self, Filter};
+use crate::applications::actions::{self, Decision};
+use crate::applications::model::{Application, ApplicationId, ApplicationState, Outcome};
+use crate::applications::readers::{Reader, Shown};
+use crate::applications::store::{self, Filter};
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
-use crate::error::{OrNotFound, Result};
+use crate::error::Result;
+use crate::forms::FormId;
 use crate::http::page::{self, CursorValue, Format, Paging};
 use crate::http::{Ctx, Keyset, Page, Query, Reply, Routes, Valid};
 use crate::network::{CallId, CohortId, Pillar, Sector};
@@ -24,10 +28,10 @@ pub fn register(routes: &mut Routes<'_>) {
     routes.add(show_application, policy::READ_PROJECTS);
     routes.add_versioned(change_application, policy::SIGNED_IN);
     routes.add_versioned(override_scope, policy::STAFF);
-    routes.add_versioned(submit_application, policy::SIGNED_IN);
-    routes.add(show_receipt, policy::READ_PROJECTS);
     routes.add_versioned(withdraw_application, policy::SIGNED_IN);
     routes.add_versioned(decide_application, policy::STAFF);
+    receipts::register(routes);
+    screening::register(routes);
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -62,6 +66,8 @@ struct ApplicationOut {
     version: i64,
     created_at: Moment,
     updated_at: Moment,
+    /// The version of the call's form that it answers; a draft follows the newest.
+    form_id: Option<FormId>,
 }
 
 impl From<Application> for ApplicationOut {
@@ -87,6 +93,7 @@ impl From<Application> for ApplicationOut {
             version,
             created_at,
             updated_at,
+            form_id,
             ..
         } = row;
         let answers = answers.0;
@@ -108,6 +115,7 @@ impl From<Application> for ApplicationOut {
             version,
             created_at,
             updated_at,
+            form_id,
         }
     }
 }
@@ -154,6 +162,7 @@ impl ApplicationOut {
             version: if blind { 1 } else { self.version },
             created_at: if blind { since } else { self.created_at },
             updated_at: if blind { since } else { self.updated_at },
+            form_id: self.form_id,
         }
     }
 }
@@ -202,6 +211,9 @@ struct ListApplications {
     project_id: Option<ProjectId>,
     #[param(inline)]
     sector: Option<Sector>,
+    /// A word that staff put on it; finds nothing that you don't coordinate.
+    #[param(max_length = 40)]
+    tag: Option<String>,
     #[param(inline)]
     updated_since: Option<Moment>,
     #[param(minimum = 1, maximum = 100)]
@@ -238,6 +250,7 @@ async fn list_applications(ctx: Ctx, query: Query<ListApplications>) -> Result<H
         sector: query.sector,
         updated_since: query.updated_since,
         words: query.q,
+        tag: query.tag,
     };
     let wanted = keyset.clone();
     let found = ctx
@@ -282,7 +295,8 @@ struct ChangeApplication {
     answers: Map<String, Value>,
 }
 
-/// Change the answers of a draft.
+/// Change answers: of a draft, of what was returned (the fields that are open), or as staff on behalf of the founders until
+/// the decision. What was submitted stays frozen.
 #[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), request_body = ChangeApplication, responses((status = 200, body = ApplicationOut)))]
 #[patch("/v1/applications/{id}")]
 async fn change_application(
@@ -313,50 +327,6 @@ async fn override_scope(
     let (id, seen, reason) = (id.into_inner(), ctx.seen()?, body.0.reason);
     ctx.write(move |tx| shown(actions::override_rule(tx, id, &seen, &reason)?))
         .await
-}
-
-#[derive(Serialize, ToSchema)]
-struct ReceiptOut {
-    application_id: ApplicationId,
-    reference: String,
-    submitted_at: Moment,
-    /// Of `content`, written with sorted keys and without spaces (RFC 8785).
-    sha256: String,
-    /// What was submitted; it never changes.
-    #[schema(value_type = Object)]
-    content: Value,
-}
-
-fn receipt(application: Application) -> Result<Reply> {
-    let version = application.version;
-    let out = ReceiptOut {
-        application_id: application.id,
-        reference: application.reference,
-        submitted_at: application.submitted_at.or_not_found()?,
-        sha256: application.content_sha256.or_not_found()?,
-        content: application.frozen.or_not_found()?.0,
-    };
-    Ok(Reply::ok(&out)?.version(version))
-}
-
-/// Submit an application. The answer is the receipt; the ETag is the application's.
-#[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), responses((status = 200, body = ReceiptOut)))]
-#[post("/v1/applications/{id}/submit")]
-async fn submit_application(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
-    let (id, seen) = (id.into_inner(), ctx.seen()?);
-    ctx.write(move |tx| receipt(actions::submit(tx, id, &seen)?))
-        .await
-}
-
-/// The receipt of a submitted application.
-#[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), responses((status = 200, body = ReceiptOut)))]
-#[get("/v1/applications/{id}/receipt")]
-async fn show_receipt(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
-    let id = id.into_inner();
-    receipt(
-        ctx.read(move |conn, caller| store::one(conn, caller, id))
-            .await?,
-    )
 }
 
 /// Take an application back, before its decision is out.
