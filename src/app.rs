@@ -50,6 +50,7 @@ pub const SLICES: &[Slice] = &[
     crate::applications::SLICE,
     crate::documents::SLICE,
     crate::invitations::SLICE,
+    crate::reviews::SLICE,
     crate::gateway::SLICE,
     crate::dashboards::SLICE,
     crate::ledger::SLICE,

@@ -37,6 +37,7 @@ pub mod ledger;
 pub mod network;
 pub mod notifications;
 pub mod projects;
+pub mod reviews;
 pub mod sessions;
 
 pub mod admin;

@@ -14,8 +14,9 @@ pub use model::{
     Account, CodeId, GrantId, GrantRow, NewAccount, Purpose, Refusal, columns, normalise, scope,
 };
 pub use store::{
-    find, find_by_email, forget_old, grants_at, named, people_of_organisation, people_of_project,
-    people_with_role, projects_of, renew_hash, team_grants,
+    find, find_by_email, forget_old, grants_at, named, one, organisations_of_teams,
+    people_of_organisation, people_of_project, people_with_role, projects_of, renew_hash,
+    team_grants,
 };
 pub use strangers::ask_for_password;
 

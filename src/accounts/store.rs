@@ -395,6 +395,33 @@ pub fn projects_of(conn: &mut Conn, people: &[AccountId], now: Moment) -> Result
     Ok(ids.into_iter().flatten().map(|id| id.0).collect())
 }
 
+/// The organisations that the people of some projects' teams belong to, project by project.
+///
+/// # Errors
+/// The database's.
+pub fn organisations_of_teams(conn: &mut Conn, projects: &[Uuid]) -> Result<Vec<(Uuid, Uuid)>> {
+    let projects: Vec<GrantId> = projects.iter().copied().map(GrantId).collect();
+    let open = || grants::table.filter(grants::valid_to.is_null());
+    let team: Vec<(AccountId, Option<GrantId>)> = open()
+        .filter(grants::scope_kind.eq(ScopeKind::Project))
+        .filter(grants::scope_id.assume_not_null().eq_any(projects))
+        .select((grants::account_id, grants::scope_id))
+        .load(conn)?;
+    let people: Vec<AccountId> = team.iter().map(|(account, _)| *account).collect();
+    let bodies: Vec<(AccountId, Option<GrantId>)> = open()
+        .filter(grants::scope_kind.eq(ScopeKind::Organisation))
+        .filter(grants::account_id.eq_any(people))
+        .select((grants::account_id, grants::scope_id))
+        .load(conn)?;
+    let mut found = Vec::new();
+    for (account, project) in team {
+        for (_, body) in bodies.iter().filter(|(member, _)| *member == account) {
+            found.extend(project.map(|one| one.0).zip(body.map(|one| one.0)));
+        }
+    }
+    Ok(found)
+}
+
 /// The people who speak for an organisation.
 pub fn people_of_organisation(
     conn: &mut Conn,

@@ -3,6 +3,7 @@
 mod actions;
 mod fields;
 mod model;
+mod readers;
 mod receipt;
 mod routes;
 mod screening;
@@ -14,9 +15,10 @@ pub use actions::{
 };
 pub use fields::{answer as answer_at, of_project as project_field_at};
 pub use model::{Application, ApplicationId, ApplicationState, Outcome, ReturnId, Returned};
+pub use readers::{Reader, add as add_reader, as_reviewer, end as end_reader, set_blind};
 pub use routes::{ApplicationOut, shown};
 pub use screening::{Return, Screen, screen, send_back, tag};
-pub use store::{find, find_return, has_applied, lock, of_project, one};
+pub use store::{find, find_return, has_applied, lock, of_call, of_project, one, visible_of_call};
 
 use crate::app::Slice;
 

@@ -49,6 +49,16 @@ impl ApplicationState {
         )
     }
 
+    /// What a reviewer reads of it: that it is there to be reviewed, or was taken back; nothing of a decision.
+    #[must_use]
+    pub fn for_reviewers(self) -> Self {
+        if self == Self::Withdrawn {
+            self
+        } else {
+            Self::InReview
+        }
+    }
+
     /// Whether it can be sent back to its founders.
     #[must_use]
     pub fn is_returnable(self) -> bool {

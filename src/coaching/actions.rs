@@ -22,7 +22,7 @@ use crate::projects::{
 /// Assigns a person whom a coordinator chose.
 ///
 /// # Errors
-/// `not-allowed`, `no-such-role`, `already-assigned`.
+/// `not-allowed`, `no-such-role`, `in-conflict`, `already-assigned`.
 pub fn assign(tx: &mut Tx<'_>, project: ProjectId, new: &NewAssignment) -> Result<Assignment> {
     let project = projects::lock(tx.conn, tx.caller, project)?;
     if !may_manage(tx.caller, &project) {
@@ -30,6 +30,9 @@ pub fn assign(tx: &mut Tx<'_>, project: ProjectId, new: &NewAssignment) -> Resul
     }
     if !may_be_assigned(tx, new.account, new.role, &project)? {
         return Err(Refusal::NoSuchRole.into());
+    }
+    if projects::in_conflict(tx.conn, new.account, project.id)? {
+        return Err(Refusal::InConflict.into());
     }
     let assigned = projects::add_assignment(tx, project.id, new)?;
     let assignment = assigned.ok_or(Refusal::AlreadyAssigned)?;

@@ -64,6 +64,8 @@ crate::refusals! {
         NoSuchRole = "no-such-role",
         /// The person works for the project already.
         AlreadyAssigned = "already-assigned",
+        /// The person has a conflict of interest with the project.
+        InConflict = "in-conflict",
         /// The person who is to hold a session does not coach the project.
         NotACoachHere = "not-a-coach-here",
         /// The session was held or cancelled.

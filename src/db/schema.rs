@@ -773,54 +773,143 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    conflicts (id) {
+        id -> Uid,
+        account_id -> Uid,
+        project_id -> Nullable<Uid>,
+        organisation_id -> Nullable<Uid>,
+        review_id -> Nullable<Uid>,
+        source -> Text,
+        note -> Text,
+        noted_by -> Nullable<Uid>,
+        ended_at -> Nullable<Instant>,
+        ended_by -> Nullable<Uid>,
+        end_reason -> Nullable<Text>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    application_readers (id) {
+        id -> Uid,
+        application_id -> Uid,
+        account_id -> Uid,
+        blind -> Bool,
+        label -> Text,
+        since -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    rubrics (call_id) {
+        call_id -> Uid,
+        content -> Doc,
+        version -> BigInt,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    committees (call_id) {
+        call_id -> Uid,
+        content -> Doc,
+        version -> BigInt,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    committee_votes (application_id, account_id) {
+        application_id -> Uid,
+        account_id -> Uid,
+        vote -> Text,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    reviewer_profiles (account_id) {
+        account_id -> Uid,
+        content -> Doc,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    reviews (id) {
+        id -> Uid,
+        application_id -> Uid,
+        call_id -> Uid,
+        account_id -> Uid,
+        label -> Text,
+        state -> Text,
+        scores -> Doc,
+        comment -> Nullable<Text>,
+        private_note -> Nullable<Text>,
+        recommendation -> Nullable<Text>,
+        weighted -> Nullable<BigInt>,
+        reason -> Nullable<Text>,
+        assigned_by -> Nullable<Uid>,
+        submitted_at -> Nullable<Instant>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    review_plans (id) {
+        id -> Uid,
+        call_id -> Uid,
+        state -> Text,
+        content -> Doc,
+        made_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
 diesel::joinable!(assignments -> projects (project_id));
 diesel::joinable!(applications -> projects (project_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(cohort_quotas -> cohorts (cohort_id));
 
-diesel::allow_tables_to_appear_in_same_query!(
-    accounts,
-    api_keys,
-    application_receipts,
-    application_returns,
-    application_screenings,
-    application_tags,
-    applications,
-    assignments,
-    calls,
-    coaching_sessions,
-    cohort_quotas,
-    cohorts,
-    documents,
-    eligibility_overrides,
-    eligibility_rules,
-    events,
-    forms,
-    grants,
-    held_work,
-    idempotency_keys,
-    invitations,
-    jobs,
-    known_places,
-    late_entry_codes,
-    ledger_heads,
-    mails,
-    mandates,
-    milestones,
-    notifications,
-    one_time_codes,
-    organisations,
-    postal_codes,
-    programmes,
-    projects,
-    provinces,
-    refresh_tokens,
-    regions,
-    routings,
-    screening_reasons,
-    sessions,
-    stays,
-    throttle_buckets,
-    transitions,
-    updates,
-);
+diesel::allow_tables_to_appear_in_same_query! {
+    accounts, api_keys, application_readers, application_receipts, application_returns, application_screenings,
+    application_tags, applications, assignments, calls, coaching_sessions, cohort_quotas, cohorts, committee_votes,
+    committees, conflicts, documents, eligibility_overrides, eligibility_rules, events, forms, grants, held_work,
+    idempotency_keys, invitations, jobs, known_places, late_entry_codes, ledger_heads, mails, mandates, milestones,
+    notifications, one_time_codes, organisations, postal_codes, programmes, projects, provinces, refresh_tokens,
+    regions, review_plans, reviewer_profiles, reviews, routings, rubrics, screening_reasons, sessions, stays,
+    throttle_buckets, transitions, updates,
+}

@@ -18,13 +18,26 @@ use crate::native;
 /// # Errors
 /// The database's.
 pub fn enqueue(tx: &mut Tx<'_>, kind: &'static str, payload: Value) -> Result<()> {
+    enqueue_at(tx, kind, payload, tx.now)
+}
+
+/// The same for work that is due later. It may be done earlier, after a clock was set back, so it looks at the time itself.
+///
+/// # Errors
+/// The database's.
+pub fn enqueue_at(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    payload: Value,
+    run_at: Moment,
+) -> Result<()> {
     let id: JobId = tx.new_id();
     let row = diesel::insert_into(jobs::table).values((
         jobs::id.eq(id),
         jobs::kind.eq(kind),
         jobs::payload.eq(Json(payload)),
         jobs::state.eq("waiting"),
-        jobs::run_at.eq(tx.now),
+        jobs::run_at.eq(run_at),
         jobs::attempts.eq(0),
         jobs::created_at.eq(tx.now),
     ));

@@ -9,6 +9,7 @@ use crate::db::schema::events;
 use crate::db::{Conn, MultiBackend};
 use crate::error::Result;
 use crate::events::{Event, EventId, REFUSALS};
+use crate::projects;
 
 type Condition = Box<dyn BoxableExpression<events::table, MultiBackend, SqlType = Bool>>;
 
@@ -44,7 +45,8 @@ fn visible(caller: &Caller) -> events::BoxedQuery<'static, MultiBackend> {
         let assigned = diesel::dsl::sql::<Bool>("events.project_id IN (SELECT a.project_id FROM assignments a WHERE a.ended_at IS NULL AND a.account_id = ")
             .bind::<crate::db::sql::Uid, _>(account)
             .sql(")");
-        conditions.push(Box::new(assigned));
+        let free = projects::free_of_conflict::<events::table>("events.project_id", account);
+        conditions.push(Box::new(assigned.and(free)));
         conditions.push(Box::new(
             events::subject_kind
                 .eq("account")

@@ -55,6 +55,7 @@ templates! {
     "routing_proposed", "routing_consented", "routing_refused",
     "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
     "team_invitation", "invitation_accepted",
+    "review_assigned", "review_reminder", "reviews_complete",
 }
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {

@@ -13,8 +13,9 @@ pub use model::{
     enterprise_number, may_run, names,
 };
 pub use store::{
-    all_programmes, call, call_by_slug, cohort, cohort_by_slug, leads, lock_cohort, mandates_on,
-    open_calls, organisation_by_slug, places_of, programme, region_names, screening_reasons,
+    all_programmes, call, call_by_slug, cohort, cohort_by_slug, has_organisation, leads,
+    lock_cohort, mandates_on, open_calls, organisation_by_slug, places_of, programme, region_names,
+    screening_reasons,
 };
 
 use crate::app::Slice;

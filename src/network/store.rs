@@ -180,6 +180,16 @@ pub fn leads(
     Ok(native!(conn, |c| leading.load(c))?)
 }
 
+/// Whether there is such an organisation.
+///
+/// # Errors
+/// The database's.
+pub fn has_organisation(conn: &mut Conn, id: OrganisationId) -> Result<bool> {
+    let one = organisations::table.find(id).select(organisations::id);
+    let found: Option<OrganisationId> = one.get_result(conn).optional()?;
+    Ok(found.is_some())
+}
+
 /// # Errors
 /// `not-found` where there is none.
 pub fn organisation_by_slug(conn: &mut Conn, slug: &str) -> Result<Organisation> {

@@ -25,6 +25,7 @@ use crate::mail::render::WORDS;
 use crate::mail::{self, Order};
 use crate::network::{self, Pillar};
 use crate::projects::{self, AssignmentRole, ProjectId};
+use crate::reviews::{self, ReviewId};
 
 /// The job behind every event: works out who hears of it and writes a row for each. Running it twice changes nothing.
 pub async fn notify(app: Arc<App>, task: Task) -> Outcome {
@@ -82,7 +83,15 @@ fn audience(tx: &mut Tx<'_>, event: &Event, rule: &Rule) -> Result<BTreeSet<Acco
 }
 
 fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<AccountId>> {
-    let Some(project) = event.project_id.map(|id| ProjectId(id.0)) else {
+    let project = match event.project_id {
+        // What founders are not to hear of lies in no project; those who run it hear of it.
+        None if group == Audience::Coordinators && event.subject_kind == "application" => {
+            let application = ApplicationId(event.subject_id.0);
+            Some(applications::find(tx.conn, application)?.project_id)
+        }
+        project => project.map(|id| ProjectId(id.0)),
+    };
+    let Some(project) = project else {
         return Ok(event
             .noted_id("account_id")
             .map(AccountId)
@@ -90,12 +99,14 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
             .collect());
     };
     let assigned = |tx: &mut Tx<'_>, role| -> Result<Vec<AccountId>> {
-        let then = projects::working_at(tx.conn, project, event.at)?;
-        Ok(then
-            .into_iter()
-            .filter(|one| one.role == role)
-            .map(|one| one.account_id)
-            .collect())
+        let mut people = Vec::new();
+        for one in projects::working_at(tx.conn, project, event.at)? {
+            let coach = one.role == AssignmentRole::Coach;
+            let told = one.role == role
+                && !(coach && projects::in_conflict(tx.conn, one.account_id, project)?);
+            people.extend(told.then_some(one.account_id));
+        }
+        Ok(people)
     };
     match group {
         Audience::Founders => team(tx, event, project, |_| true),
@@ -166,6 +177,10 @@ fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
     if let Some(id) = event.noted_id("transition_id") {
         let transition = journey::transition(tx.conn, TransitionId(id))?;
         let told = of_transition(tx, &transition)?;
+        add(&mut values, told);
+    }
+    if event.subject_kind == "review" {
+        let told = of_review(tx, ReviewId(event.subject_id.0))?;
         add(&mut values, told);
     }
     if event.subject_kind == "application" {
@@ -254,6 +269,7 @@ fn of_application(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
     };
     let submitted_at = submitted_at.map(|at| at.utc().format("%Y-%m-%d %H:%M UTC").to_string());
     let mut values = json!({
+        "application_link": tx.app.link(&format!("/v1/applications/{}", application.id)),
         "application": application.reference,
         "call": call.names.0,
         "submitted_at": submitted_at,
@@ -302,6 +318,18 @@ fn of_invitation(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
     };
     let role_text = WORDS.team_role.get(event.text("team_role"));
     Ok(json!({ "member": member, "role_text": role_text }))
+}
+
+/// What a reviewer is told: nothing that says whose application it is.
+fn of_review(tx: &mut Tx<'_>, id: ReviewId) -> Result<Value> {
+    let (call, label, due) = reviews::told(tx.conn, id)?;
+    let due_at = due.map(|at| at.utc().format("%Y-%m-%d %H:%M UTC").to_string());
+    Ok(json!({
+        "call": network::call(tx.conn, call)?.names.0,
+        "label": label,
+        "due_at": due_at.unwrap_or_default(),
+        "link": tx.app.link(&format!("/v1/reviews/{id}")),
+    }))
 }
 
 /// Several names as one, in each language.

@@ -129,6 +129,9 @@ pub const RULES: &[Rule] = &[
         "coaching_session_cancelled",
     ),
     mail("invitation.accepted", &[Owners], "invitation_accepted"),
+    mail("review.assigned", &[Subject], "review_assigned"),
+    mail("review.reminded", &[Subject], "review_reminder"),
+    mail("reviews.complete", &[Coordinators], "reviews_complete"),
     message(
         "update.written",
         &[Founders, Coaches, Coordinators],

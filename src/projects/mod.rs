@@ -7,14 +7,15 @@ mod store;
 
 pub use actions::{create, hand_to_region, keep_course};
 pub use model::{
-    ApplicantKind, Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Course,
-    NewAssignment, NewProject, Project, ProjectId, State, StayId, at_risk, may_manage,
-    may_represent, plain_title, reference, web_domain,
+    ApplicantKind, Assignment, AssignmentId, AssignmentKind, AssignmentRole, Confidence, Conflict,
+    ConflictId, ConflictSource, Course, NewAssignment, NewConflict, NewProject, Project, ProjectId,
+    State, StayId, at_risk, may_manage, may_represent, plain_title, reference, web_domain,
 };
 pub use store::{
-    Filter, RISK, SHARED_HOSTS, add_assignment, assignment, assignments, close_assignment,
-    count_open_of, find, insert_with_reference, keep_budget, list, lock, matching, may_be_one, one,
-    one_inside, open_assignments, search, visible, working_at,
+    Filter, RISK, SHARED_HOSTS, add_assignment, add_conflict, all_conflicts, assignment,
+    assignments, close_assignment, conflict, conflicts, count_open_of, end_conflict, find,
+    free_of_conflict, in_conflict, insert_with_reference, keep_budget, list, lock, matching,
+    may_be_one, one, one_inside, open_assignments, search, visible, working_at,
 };
 
 use crate::app::Slice;

@@ -4,13 +4,14 @@ use chrono::{Duration, NaiveDate};
 use diesel::prelude::*;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
+use uuid::Uuid;
 
 use crate::auth::{AccountId, Caller, Role};
 use crate::clock::Chance;
 use crate::db::Moment;
-use crate::db::schema::{assignments, projects};
+use crate::db::schema::{assignments, conflicts, projects};
 use crate::lang::Lang;
-use crate::network::{CohortId, Pillar, Sector};
+use crate::network::{CohortId, OrganisationId, Pillar, Sector};
 
 crate::ids! {
     ProjectId,
@@ -18,6 +19,8 @@ crate::ids! {
     AssignmentId,
     /// One uninterrupted period in one pillar.
     StayId,
+    /// One conflict of interest.
+    ConflictId,
 }
 
 crate::words! {
@@ -171,6 +174,48 @@ pub struct NewAssignment {
     pub kind: AssignmentKind,
     pub pillar: Option<Pillar>,
     pub hours_budget: Option<i32>,
+}
+
+crate::words! {
+    /// Who says that there is a conflict of interest.
+    pub enum ConflictSource {
+        /// The person themselves.
+        Declared = "declared",
+        /// Somebody who runs the network.
+        Registered = "registered",
+    }
+}
+
+/// Somebody may not coach or review a project, or those of an organisation's people: exactly one of the two is there.
+#[derive(Debug, Clone, Queryable, Selectable)]
+#[diesel(table_name = conflicts)]
+pub struct Conflict {
+    pub id: ConflictId,
+    pub account_id: AccountId,
+    pub project_id: Option<ProjectId>,
+    pub organisation_id: Option<OrganisationId>,
+    /// The review that it was declared with. Who declared it may not know the project's name.
+    pub review_id: Option<ConflictId>,
+    pub source: ConflictSource,
+    pub note: String,
+    pub noted_by: Option<AccountId>,
+    pub ended_at: Option<Moment>,
+    pub ended_by: Option<AccountId>,
+    pub end_reason: Option<String>,
+    pub version: i64,
+    pub created_at: Moment,
+    pub updated_at: Moment,
+}
+
+/// Who is in conflict with what.
+#[derive(Debug, Clone)]
+pub struct NewConflict {
+    pub account: AccountId,
+    pub project: Option<ProjectId>,
+    pub organisation: Option<OrganisationId>,
+    pub review: Option<Uuid>,
+    pub source: ConflictSource,
+    pub note: String,
 }
 
 /// Why an active project is at risk; empty where it is not.

@@ -34,6 +34,7 @@ mod mail_tls;
 mod matrix;
 mod migrations;
 mod passwords;
+mod reviews;
 mod screening;
 mod sessions;
 mod tables;

@@ -11,6 +11,7 @@ use utoipa::{IntoParams, ToSchema};
 
 use crate::applications::actions::{self, Decision};
 use crate::applications::model::{Application, ApplicationId, ApplicationState, Outcome};
+use crate::applications::readers::{Reader, Shown};
 use crate::applications::store::{self, Filter};
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
@@ -50,7 +51,8 @@ struct CreateApplication {
 pub struct ApplicationOut {
     id: ApplicationId,
     reference: String,
-    project_id: ProjectId,
+    /// Null for who reviews it blind.
+    project_id: Option<ProjectId>,
     call_id: CallId,
     state: ApplicationState,
     #[schema(value_type = Object)]
@@ -100,7 +102,7 @@ impl From<Application> for ApplicationOut {
         Self {
             id,
             reference,
-            project_id,
+            project_id: Some(project_id),
             call_id,
             state,
             answers,
@@ -116,6 +118,53 @@ impl From<Application> for ApplicationOut {
             created_at,
             updated_at,
             form_id,
+        }
+    }
+}
+
+impl From<Shown> for ApplicationOut {
+    fn from(shown: Shown) -> Self {
+        let Shown {
+            application,
+            reader,
+            answers,
+        } = shown;
+        match reader {
+            None => Self::from(application),
+            Some(reader) => Self::from(application).for_reviewer(reader, answers),
+        }
+    }
+}
+
+impl ApplicationOut {
+    /// What a reviewer reads. Every field is named here, so that a new one is thought about: nothing of the decision, and
+    /// where the call is blind nothing that says whose application it is or when which founder did what.
+    fn for_reviewer(self, reader: Reader, answers: Value) -> Self {
+        let blind = reader.blind;
+        let since = reader.since;
+        Self {
+            id: if blind {
+                ApplicationId(reader.id.0)
+            } else {
+                self.id
+            },
+            reference: if blind { reader.label } else { self.reference },
+            project_id: self.project_id.filter(|_| !blind),
+            call_id: self.call_id,
+            state: self.state.for_reviewers(),
+            answers,
+            region: self.region.filter(|_| !blind),
+            cohort_id: None,
+            pillar: None,
+            feedback: None,
+            override_reason: None,
+            submitted_at: self.submitted_at.filter(|_| !blind),
+            decided_at: None,
+            decided_by: None,
+            version: if blind { 1 } else { self.version },
+            created_at: if blind { since } else { self.created_at },
+            updated_at: if blind { since } else { self.updated_at },
+            form_id: self.form_id,
         }
     }
 }
@@ -213,18 +262,18 @@ async fn list_applications(ctx: Ctx, query: Query<ListApplications>) -> Result<H
     let found = ctx
         .read(move |conn, caller| store::list(conn, caller, &filter, &wanted))
         .await?;
-    let out = found.into_iter().map(ApplicationOut::from).collect();
-    let key = |out: &ApplicationOut, by: &str| {
-        (
-            if by == "updated_at" {
-                out.updated_at.write()
-            } else {
-                out.created_at.write()
-            },
-            out.id.0,
-        )
+    let key = |shown: &Shown, by: &str| {
+        let (id, created_at) = shown.known_as();
+        let at = if by == "updated_at" {
+            shown.changed_at()
+        } else {
+            created_at
+        };
+        (at.write(), id.0)
     };
-    page::answer(&ctx, &keyset.page(out, key), paging.format)
+    let Page { data, next } = keyset.page(found, key);
+    let data: Vec<ApplicationOut> = data.into_iter().map(ApplicationOut::from).collect();
+    page::answer(&ctx, &Page { data, next }, paging.format)
 }
 
 /// One application.
@@ -232,10 +281,16 @@ async fn list_applications(ctx: Ctx, query: Query<ListApplications>) -> Result<H
 #[get("/v1/applications/{id}")]
 async fn show_application(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let id = id.into_inner();
-    shown(
-        ctx.read(move |conn, caller| store::one(conn, caller, id))
-            .await?,
-    )
+    let found = ctx
+        .read(move |conn, caller| store::one_shown(conn, caller, id))
+        .await?;
+    let (version, is_reviewer) = (found.application.version, found.reader.is_some());
+    let reply = Reply::ok(&ApplicationOut::from(found))?;
+    Ok(if is_reviewer {
+        reply.tagged_by_content()
+    } else {
+        reply.version(version)
+    })
 }
 
 #[derive(Deserialize, ToSchema)]

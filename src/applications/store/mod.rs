@@ -12,8 +12,9 @@ pub use gate::{
 };
 
 use super::model::{Application, ApplicationId, ApplicationState};
+use super::readers::{self, Shown, shown_as, shown_at};
 use crate::app::Tx;
-use crate::auth::{Caller, Role, Scope};
+use crate::auth::{AccountId, Caller, Role, Scope};
 use crate::db::schema::{application_tags, applications, calls, projects};
 use crate::db::{Conn, Json, Moment, MultiBackend, dialect};
 use crate::error::{Error, OrNotFound, Result};
@@ -23,15 +24,31 @@ use crate::network::{Call, CallId, CohortId, ProgrammeId, Sector};
 use crate::projects::{self as project_door, Project, ProjectId};
 use crate::{native, native_row};
 
-type Condition = Box<dyn BoxableExpression<applications::table, MultiBackend, SqlType = Bool>>;
+pub(super) type Condition =
+    Box<dyn BoxableExpression<applications::table, MultiBackend, SqlType = Bool>>;
 
 /// Applications that exist for the caller: all for admins, those of their regions, cohorts and programmes for
-/// coordinators, those of their projects for founders.
+/// coordinators, those of their projects for founders. What somebody reads as a reviewer is not among them (`readers`).
 fn visible(caller: &Caller) -> applications::BoxedQuery<'static, MultiBackend> {
     let query = applications::table.into_boxed();
     if caller.everywhere(Role::Coordinator) {
         return query;
     }
+    query.filter(any(in_own_right(caller)))
+}
+
+/// The same, and what the caller reviews. A filter that says whose an application is finds nothing that is read blind.
+fn readable(caller: &Caller, filter: &Filter) -> applications::BoxedQuery<'static, MultiBackend> {
+    let query = applications::table.into_boxed();
+    if caller.everywhere(Role::Coordinator) {
+        return query;
+    }
+    let mut conditions = in_own_right(caller);
+    conditions.extend(readers::assigned(caller, filter.tells_whose()));
+    query.filter(any(conditions))
+}
+
+fn in_own_right(caller: &Caller) -> Vec<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
     let own: Vec<ProjectId> = caller
         .grants
@@ -46,32 +63,20 @@ fn visible(caller: &Caller) -> applications::BoxedQuery<'static, MultiBackend> {
     if !own.is_empty() {
         conditions.push(Box::new(applications::project_id.eq_any(own)));
     }
-    conditions.extend(coordinated(caller));
-    query.filter(any(conditions))
+    conditions.extend(within(caller, Role::Coordinator));
+    conditions
 }
 
-/// One of them; nothing meets none.
-fn any(conditions: Vec<Condition>) -> Condition {
-    let any = conditions
-        .into_iter()
-        .reduce(|either, or| Box::new(either.or(or)));
-    any.unwrap_or_else(|| Box::new(applications::created_at.lt(applications::created_at)))
-}
-
-/// The applications of the regions, cohorts and programmes that the caller coordinates.
-fn coordinated(caller: &Caller) -> Vec<Condition> {
+/// The applications of the regions, and to the calls of the cohorts and programmes, in which the caller has the role.
+pub(super) fn within(caller: &Caller, role: Role) -> Option<Condition> {
     let mut conditions: Vec<Condition> = Vec::new();
-    let regions = caller.regions(Role::Coordinator);
+    let regions = caller.regions(role);
     if !regions.is_empty() {
         conditions.push(Box::new(
             applications::region.assume_not_null().eq_any(regions),
         ));
     }
-    let cohorts: Vec<CohortId> = caller
-        .cohorts(Role::Coordinator)
-        .into_iter()
-        .map(CohortId)
-        .collect();
+    let cohorts: Vec<CohortId> = caller.cohorts(role).into_iter().map(CohortId).collect();
     if !cohorts.is_empty() {
         let of_cohorts = calls::table
             .filter(calls::cohort_id.assume_not_null().eq_any(cohorts))
@@ -79,7 +84,7 @@ fn coordinated(caller: &Caller) -> Vec<Condition> {
         conditions.push(Box::new(applications::call_id.eq_any(of_cohorts)));
     }
     let programmes: Vec<ProgrammeId> = caller
-        .programmes(Role::Coordinator)
+        .programmes(role)
         .into_iter()
         .map(ProgrammeId)
         .collect();
@@ -90,6 +95,16 @@ fn coordinated(caller: &Caller) -> Vec<Condition> {
         conditions.push(Box::new(applications::call_id.eq_any(of_programmes)));
     }
     conditions
+        .into_iter()
+        .reduce(|either, or| Box::new(either.or(or)))
+}
+
+/// One of them; nothing meets none.
+fn any(conditions: Vec<Condition>) -> Condition {
+    conditions
+        .into_iter()
+        .reduce(|either, or| Box::new(either.or(or)))
+        .unwrap_or_else(|| Box::new(applications::created_at.lt(applications::created_at)))
 }
 
 /// The applications with a tag, among those that the caller coordinates: nobody else learns of tags.
@@ -101,7 +116,7 @@ fn tagged(caller: &Caller, tag: String) -> Condition {
     if caller.everywhere(Role::Coordinator) {
         return Box::new(tagged);
     }
-    Box::new(tagged.and(any(coordinated(caller))))
+    Box::new(tagged.and(any(within(caller, Role::Coordinator).into_iter().collect())))
 }
 
 /// # Errors
@@ -144,13 +159,27 @@ pub struct Filter {
     pub tag: Option<String>,
 }
 
+impl Filter {
+    /// Whether what it finds tells anything that a blind reviewer may not know.
+    fn tells_whose(&self) -> bool {
+        self.state.is_some()
+            || self.region.is_some()
+            || self.cohort.is_some()
+            || self.project.is_some()
+            || self.sector.is_some()
+            || self.words.is_some()
+            || self.tag.is_some()
+    }
+}
+
+/// The applications that the caller may read, each as they may read it.
 pub fn list(
     conn: &mut Conn,
     caller: &Caller,
     filter: &Filter,
     keyset: &Keyset,
-) -> Result<Vec<Application>> {
-    let mut query = visible(caller);
+) -> Result<Vec<Shown>> {
+    let mut query = readable(caller, filter);
     if let Some(state) = filter.state {
         query = query.filter(applications::state.eq(state));
     }
@@ -172,9 +201,6 @@ pub fn list(
             .select(projects::id);
         query = query.filter(applications::project_id.eq_any(of_sector));
     }
-    if let Some(since) = filter.updated_since {
-        query = query.filter(applications::updated_at.ge(since));
-    }
     if let Some(text) = &filter.words {
         let found = project_door::matching(conn, text)?;
         query = query.filter(applications::project_id.eq_any(found));
@@ -182,11 +208,88 @@ pub fn list(
     if let Some(tag) = &filter.tag {
         query = query.filter(tagged(caller, tag.clone()));
     }
+    let reviewer = caller.account().filter(|_| caller.has(Role::Reviewer));
+    let found = match reviewer {
+        None => page(query, filter, keyset)?.load(conn)?,
+        Some(account) => page_of_reviewer(query, filter, keyset, account)?.load(conn)?,
+    };
+    shown(conn, caller, found)
+}
+
+type Found<'a> =
+    crate::db::Boxed<'a, applications::table, diesel::dsl::AsSelect<Application, MultiBackend>>;
+
+fn page<'a>(
+    mut query: applications::BoxedQuery<'a, MultiBackend>,
+    filter: &Filter,
+    keyset: &Keyset,
+) -> Result<Found<'a>> {
+    if let Some(since) = filter.updated_since {
+        query = query.filter(applications::updated_at.ge(since));
+    }
     let query = crate::keyset!(query, keyset, applications::id, ApplicationId, {
         "created_at" => applications::created_at, Moment;
         "updated_at" => applications::updated_at, Moment;
     });
-    Ok(query.select(Application::as_select()).load(conn)?)
+    Ok(query.select(Application::as_select()))
+}
+
+/// The same by what a reviewer may know: what they read blind stands where their own rows say.
+fn page_of_reviewer<'a>(
+    mut query: applications::BoxedQuery<'a, MultiBackend>,
+    filter: &Filter,
+    keyset: &Keyset,
+    account: AccountId,
+) -> Result<Found<'a>> {
+    if let Some(since) = filter.updated_since {
+        query = query.filter(shown_at(account, "updated_at").ge(since));
+    }
+    let query = crate::keyset!(query, keyset, shown_as(account, "id"), ApplicationId, {
+        "created_at" => shown_at(account, "created_at"), Moment;
+        "updated_at" => shown_at(account, "updated_at"), Moment;
+    });
+    Ok(query.select(Application::as_select()))
+}
+
+/// Each application as the caller may read it: in their own right where they have one, else as its reviewer.
+fn shown(conn: &mut Conn, caller: &Caller, found: Vec<Application>) -> Result<Vec<Shown>> {
+    let ids: Vec<ApplicationId> = found.iter().map(|one| one.id).collect();
+    let mut mine = match caller.account().filter(|_| caller.has(Role::Reviewer)) {
+        None => Vec::new(),
+        Some(account) => readers::mine(conn, account, &ids)?,
+    };
+    if !mine.is_empty() {
+        let reviewed: Vec<ApplicationId> = mine.iter().map(|one| one.application_id).collect();
+        let own: Vec<ApplicationId> = visible(caller)
+            .filter(applications::id.eq_any(reviewed))
+            .select(applications::id)
+            .load(conn)?;
+        mine.retain(|one| one.blind || !own.contains(&one.application_id));
+    }
+    let mut shown = Vec::new();
+    for application in found {
+        let reader = mine
+            .iter()
+            .find(|one| one.application_id == application.id)
+            .cloned();
+        shown.push(Shown::to(conn, application, reader)?);
+    }
+    Ok(shown)
+}
+
+/// One application as the caller may read it.
+///
+/// # Errors
+/// `not-found` where there is none for the caller.
+pub fn one_shown(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Shown> {
+    match one(conn, caller, id) {
+        Ok(application) => Shown::to(conn, application, None),
+        Err(error) if error.code() == Some("not-found") && caller.has(Role::Reviewer) => {
+            let (application, reader) = readers::as_reviewer(conn, caller, id)?;
+            Shown::to(conn, application, Some(reader))
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Whether the project has answered the call already.
@@ -261,4 +364,34 @@ pub fn of_project(conn: &mut Conn, project: ProjectId) -> Result<Application> {
         .select(Application::as_select())
         .first(conn)
         .or_not_found()
+}
+
+/// The applications to a call that are in some states.
+///
+/// # Errors
+/// The database's.
+pub fn of_call(
+    conn: &mut Conn,
+    call: CallId,
+    states: &[ApplicationState],
+) -> Result<Vec<Application>> {
+    let query = applications::table
+        .into_boxed::<MultiBackend>()
+        .filter(applications::call_id.eq(call))
+        .filter(applications::state.eq_any(states.to_vec()))
+        .order(applications::id);
+    Ok(query.select(Application::as_select()).load(conn)?)
+}
+
+/// Those applications to a call that exist for the caller.
+///
+/// # Errors
+/// The database's.
+pub fn visible_of_call(
+    conn: &mut Conn,
+    caller: &Caller,
+    call: CallId,
+) -> Result<Vec<ApplicationId>> {
+    let query = visible(caller).filter(applications::call_id.eq(call));
+    Ok(query.select(applications::id).load(conn)?)
 }

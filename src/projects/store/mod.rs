@@ -2,6 +2,7 @@
 
 mod alike;
 mod assignments;
+mod conflicts;
 mod search;
 
 use std::sync::OnceLock;
@@ -16,6 +17,9 @@ pub use alike::{SHARED_HOSTS, may_be_one};
 pub use assignments::{
     add_assignment, assignment, assignments, close_assignment, count_open_of, keep_budget,
     open_assignments, working_at,
+};
+pub use conflicts::{
+    add_conflict, all_conflicts, conflict, conflicts, end_conflict, free_of_conflict, in_conflict,
 };
 pub use search::search;
 
@@ -77,7 +81,8 @@ fn taking_part(caller: &Caller) -> Vec<Condition> {
             .filter(jobs_of::account_id.eq(account))
             .filter(jobs_of::ended_at.is_null())
             .select(jobs_of::project_id);
-        conditions.push(Box::new(projects::id.eq_any(assigned)));
+        let free = free_of_conflict::<projects::table>("projects.id", account);
+        conditions.push(Box::new(projects::id.eq_any(assigned).and(free)));
     }
     conditions.extend(within(caller, Role::Coordinator));
     conditions

@@ -1,0 +1,30 @@
+//! Who reviews which application, by which rubric, how blind, and what their scores come to.
+
+mod actions;
+mod committee;
+mod conflicts;
+mod model;
+mod planner;
+mod plans;
+mod routes;
+mod scoring;
+mod setup;
+mod store;
+
+pub use actions::told;
+pub use committee::committee_ready;
+pub use model::{Review, ReviewId, Rubric};
+pub use store::{review, rubric};
+
+use crate::app::Slice;
+use crate::jobs::Job;
+
+pub const SLICE: Slice = Slice {
+    name: "reviews",
+    routes: routes::register,
+    jobs: &[Job {
+        kind: actions::REMIND,
+        work: |app, task| Box::pin(actions::remind(app, task)),
+    }],
+    codes: model::Refusal::CODES,
+};
