@@ -455,7 +455,7 @@ async fn a_receipt_is_a_page_to_print_in_the_reader_s_language() {
     let page = ask("text/html", "").await.expect(200);
     assert_eq!(page.header("content-type"), "text/html; charset=utf-8");
     assert_eq!(page.header("content-language"), "nl");
-    let policy = page.header("content-security-policy").to_owned();
+    let policy = page.header("content-security-policy");
     assert!(
         policy.starts_with("default-src 'none'; style-src 'sha256-"),
         "{policy}"

@@ -128,9 +128,9 @@ struct Scene {
 impl Scene {
     async fn new() -> Self {
         let world = World::new().await;
-        let (call, cohort) = world.open_call(1000, &[]).await;
+        let (intake, cohort) = world.open_call(1000, &[]).await;
         let text = |key: &str| question(key, "short_text", json!({}));
-        write(&world, &call, form(&[text("need"), text("team")])).await;
+        write(&world, &intake, form(&[text("need"), text("team")])).await;
         let (ada, carl) = (
             world.founder("Ada").await,
             world.coordinator("Carl", "BE1").await,
@@ -139,7 +139,7 @@ impl Scene {
             world,
             ada,
             carl,
-            call,
+            call: intake,
             cohort,
         }
     }

@@ -41,15 +41,15 @@ impl Scene {
     /// An application that is submitted.
     async fn new() -> Self {
         let world = World::new().await;
-        let (call, _) = world.open_call(5, &[]).await;
-        write(&world, &call, questions()).await;
+        let (intake, _) = world.open_call(5, &[]).await;
+        write(&world, &intake, questions()).await;
         let (ada, carl) = (
             world.founder("Ada").await,
             world.coordinator("Carl", "BE1").await,
         );
         let project = world.project(&ada, "Sangalux").await;
         let answers = json!({ "need": "Falls", "team": "Two", "stage": "idea" });
-        let body = json!({ "project_id": project, "call_id": call, "answers": answers });
+        let body = json!({ "project_id": project, "call_id": intake, "answers": answers });
         let made = ada.post("/v1/applications", body).await.expect(201);
         let path = format!("/v1/applications/{}", made.text_at("/id"));
         ada.post_seen(&format!("{path}/submit"), json!({}))
