@@ -45,6 +45,8 @@ pub const SLICES: &[Slice] = &[
     crate::coaching::SLICE,
     crate::journey::SLICE,
     crate::applications::SLICE,
+    crate::decisions::SLICE,
+    crate::bulk::SLICE,
     crate::dashboards::SLICE,
     crate::ledger::SLICE,
     crate::notifications::SLICE,

@@ -5,9 +5,10 @@ mod model;
 mod routes;
 mod store;
 
-pub use actions::{Decision, change, create, decide, override_rule, submit, withdraw};
+pub use actions::{Decision, change, create, decide, override_rule, reopen, submit, withdraw};
 pub use model::{Application, ApplicationId, ApplicationState, Outcome};
-pub use store::{find, of_project};
+pub use routes::{ApplicationOut, shown};
+pub use store::{find, lock, of_project, one};
 
 use crate::app::Slice;
 

@@ -40,6 +40,12 @@ impl ApplicationState {
         )
     }
 
+    /// Whether a decision is out.
+    #[must_use]
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Accepted | Self::Waitlisted | Self::Declined)
+    }
+
     /// Whether the founder can still take it back.
     #[must_use]
     pub fn is_withdrawable(self) -> bool {
@@ -113,6 +119,8 @@ crate::refusals! {
         ApplicationClosed = "application-closed",
         /// Only what was submitted can be decided.
         NotSubmitted = "not-submitted",
+        /// No decision is out.
+        NotDecided = "not-decided",
         /// The decision is out.
         NotWithdrawable = "not-withdrawable",
         /// The call's rules leave it out; `errors` has every reason.

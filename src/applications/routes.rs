@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use super::actions::{self, Decision};
-use super::model::{Application, ApplicationId, ApplicationState, Outcome};
+use super::actions;
+use super::model::{Application, ApplicationId, ApplicationState};
 use super::store::{self, Filter};
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
@@ -26,7 +26,6 @@ pub fn register(routes: &mut Routes<'_>) {
     routes.add_versioned(submit_application, policy::SIGNED_IN);
     routes.add(show_receipt, policy::READ_PROJECTS);
     routes.add_versioned(withdraw_application, policy::SIGNED_IN);
-    routes.add_versioned(decide_application, policy::STAFF);
 }
 
 #[derive(Deserialize, ToSchema)]
@@ -40,8 +39,9 @@ struct CreateApplication {
     answers: Map<String, Value>,
 }
 
+/// An application, as every answer shows it.
 #[derive(Serialize, ToSchema)]
-struct ApplicationOut {
+pub struct ApplicationOut {
     id: ApplicationId,
     reference: String,
     project_id: ProjectId,
@@ -110,7 +110,11 @@ impl From<Application> for ApplicationOut {
     }
 }
 
-fn shown(application: Application) -> Result<Reply> {
+/// The answer that is an application.
+///
+/// # Errors
+/// When it can't be written.
+pub fn shown(application: Application) -> Result<Reply> {
     let version = application.version;
     Ok(Reply::ok(&ApplicationOut::from(application))?.version(version))
 }
@@ -311,43 +315,5 @@ async fn show_receipt(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
 async fn withdraw_application(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let (id, seen) = (id.into_inner(), ctx.seen()?);
     ctx.write(move |tx| shown(actions::withdraw(tx, id, &seen)?))
-        .await
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct DecideApplication {
-    outcome: Outcome,
-    /// For accept.
-    cohort_id: Option<CohortId>,
-    /// For accept: the pillar that the project begins in.
-    pillar: Option<Pillar>,
-    /// What the founders are told.
-    #[schema(min_length = 1, max_length = 5000)]
-    feedback: Option<String>,
-}
-
-/// Decide an application. Accepting puts the project into its cohort and pillar.
-#[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), request_body = DecideApplication, responses((status = 200, body = ApplicationOut)))]
-#[post("/v1/applications/{id}/decision")]
-async fn decide_application(
-    ctx: Ctx,
-    id: Path<ApplicationId>,
-    body: Valid<DecideApplication>,
-) -> Result<Reply> {
-    let (id, seen) = (id.into_inner(), ctx.seen()?);
-    let Valid(DecideApplication {
-        outcome,
-        cohort_id,
-        pillar,
-        feedback,
-    }) = body;
-    let decision = Decision {
-        outcome,
-        cohort_id,
-        pillar,
-        feedback,
-    };
-    ctx.write(move |tx| shown(actions::decide(tx, id, &seen, &decision)?.0))
         .await
 }

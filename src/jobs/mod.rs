@@ -9,7 +9,7 @@ use futures_util::future::LocalBoxFuture;
 use serde_json::Value;
 use uuid::Uuid;
 
-pub use queue::{Hold, dead, end_hold, enqueue, hold, holds, waiting};
+pub use queue::{Hold, dead, end_hold, enqueue, enqueue_at, hold, holds, waiting};
 pub use runner::{drain, run};
 
 use crate::app::App;

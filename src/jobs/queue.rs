@@ -18,13 +18,27 @@ use crate::native;
 /// # Errors
 /// The database's.
 pub fn enqueue(tx: &mut Tx<'_>, kind: &'static str, payload: Value) -> Result<()> {
+    enqueue_at(tx, kind, payload, tx.now)
+}
+
+/// Queues work that is due at a moment. It may be called earlier, as when a clock was set back, so it asks for itself
+/// whether it is time.
+///
+/// # Errors
+/// The database's.
+pub fn enqueue_at(
+    tx: &mut Tx<'_>,
+    kind: &'static str,
+    payload: Value,
+    due_at: Moment,
+) -> Result<()> {
     let id: JobId = tx.new_id();
     let row = diesel::insert_into(jobs::table).values((
         jobs::id.eq(id),
         jobs::kind.eq(kind),
         jobs::payload.eq(Json(payload)),
         jobs::state.eq("waiting"),
-        jobs::run_at.eq(tx.now),
+        jobs::run_at.eq(due_at),
         jobs::attempts.eq(0),
         jobs::created_at.eq(tx.now),
     ));

@@ -50,6 +50,7 @@ templates! {
     "application_withdrawn", "project_entered", "project_advanced", "project_returned", "project_held",
     "project_resumed", "project_exited", "project_graduated", "assignment_started", "assignment_ended",
     "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
+    "place_offered", "place_reminder", "place_expired", "place_given_up", "decision_reversed", "release_refused",
 }
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -152,7 +153,7 @@ mod tests {
             "cohort": optional("2018"), "reason": optional("Because"), "reason_text": "team", "lesson": optional("Ask first"),
             "role_text": "lead coach", "milestone": "Need confirmed", "confidence": "green",
             "coach": "Bea", "starts_at": "2018-03-01 09:00 UTC", "minutes": 60, "place": optional("Rue <1>"),
-            "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
+            "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team", "expires_at": "2018-03-15 09:00 UTC",
         })
     }
 

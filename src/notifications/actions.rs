@@ -13,6 +13,7 @@ use crate::app::{App, Tx};
 use crate::applications::{self, ApplicationId};
 use crate::auth::{AccountId, Caller};
 use crate::coaching::{self, CoachingSessionId};
+use crate::decisions::{self, PlaceId};
 use crate::error::Result;
 use crate::events::{self, Event, Fact};
 use crate::http::Seen;
@@ -21,7 +22,7 @@ use crate::journey::{self, Transition, TransitionId};
 use crate::lang::Lang;
 use crate::mail::render::WORDS;
 use crate::mail::{self, Order};
-use crate::network::{self, Pillar};
+use crate::network::{self, CallId, Pillar};
 use crate::projects::{self, AssignmentRole, ProjectId};
 
 /// The job behind every event: works out who hears of it and writes a row for each. Running it twice changes nothing.
@@ -38,8 +39,12 @@ pub async fn notify(app: Arc<App>, task: Task) -> Outcome {
     }
 }
 
-fn fan_out(tx: &mut Tx<'_>, seq: i64) -> Result<()> {
+/// Writes a message for everyone who hears of an event, and queues the mails.
+pub(super) fn fan_out(tx: &mut Tx<'_>, seq: i64) -> Result<()> {
     let event = events::find(tx.conn, seq)?;
+    if events::is_superseded(tx.conn, seq)? {
+        return Ok(());
+    }
     for rule in rules::of(&event.kind) {
         let people = audience(tx, &event, rule)?;
         if people.is_empty() {
@@ -92,6 +97,7 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
             .collect())
     };
     match group {
+        Audience::Told => store::told(tx.conn, event.seq),
         Audience::Founders => {
             // A clock that was set back after the event must not hide the team from it.
             let now = tx.now.max(event.at);
@@ -148,6 +154,17 @@ fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
     if event.subject_kind == "application" {
         let told = of_application(tx, event)?;
         add(&mut values, told);
+    }
+    if event.subject_kind == "place" {
+        let told = of_place(tx, PlaceId(event.subject_id.0))?;
+        add(&mut values, told);
+    }
+    if event.subject_kind == "release"
+        && let Some(call) = event.noted_id("call_id")
+    {
+        let call = network::call(tx.conn, CallId(call))?;
+        let link = tx.app.link(&format!("/v1/calls/{}/releases", call.id));
+        add(&mut values, json!({ "call": call.names.0, "link": link }));
     }
     if let Some(role) = event.data.0.get("role").and_then(Value::as_str) {
         let word = format!("{role}-{}", event.text("assignment_kind"));
@@ -225,6 +242,21 @@ fn of_application(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
         "sha256": application.content_sha256,
         "feedback": application.feedback.unwrap_or_default(),
         "region": region,
+    }))
+}
+
+fn of_place(tx: &mut Tx<'_>, id: PlaceId) -> Result<Value> {
+    let place = decisions::find_place(tx.conn, id)?;
+    let application = applications::find(tx.conn, place.application_id)?;
+    let expires_at = place.expires_at.utc().format("%Y-%m-%d %H:%M UTC");
+    Ok(json!({
+        "link": tx.app.link(&format!("/v1/places/{id}")),
+        "application": application.reference,
+        "feedback": application.feedback.unwrap_or_default(),
+        "call": network::call(tx.conn, place.call_id)?.names.0,
+        "cohort": network::cohort(tx.conn, place.cohort_id)?.names.0,
+        "pillar": pillar_name(Some(place.pillar)),
+        "expires_at": expires_at.to_string(),
     }))
 }
 
