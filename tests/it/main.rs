@@ -16,6 +16,7 @@ mod coaching;
 mod commands;
 mod conventions;
 mod dashboards;
+mod decisions;
 mod delivery;
 mod docs;
 mod faults;
