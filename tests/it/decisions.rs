@@ -441,6 +441,7 @@ async fn a_release_waits_for_its_time_and_can_be_moved_or_cancelled() {
         .ask(Method::DELETE, &path)
         .header("If-Match", "*");
     assert_eq!(ask.send().await.expect(200).text_at("/state"), "cancelled");
+    round.world.pass(Duration::minutes(1));
     // What no longer fits at its time is refused, and whoever set it hears of that.
     round.release(tomorrow).await.expect(201);
     let project = round.world.project(&round.ada, "Faster").await;

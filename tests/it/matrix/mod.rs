@@ -85,6 +85,7 @@ fn every_canary_was_read(findings: &Findings) {
     ];
     let of_project = of_project.map(|field| ("pa", field)).into_iter();
     let others = [
+        ("pc", "verdict"),
         ("pe", "lesson"),
         ("ada", "name"),
         ("coco", "name"),

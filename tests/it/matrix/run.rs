@@ -260,9 +260,15 @@ fn digest(stage: &Stage) -> Vec<String> {
         "mails",
         "milestones",
         "notifications",
+        "place_settings",
+        "places",
         "projects",
+        "releases",
+        "staged_decisions",
     ];
     let counted = [
+        "decisions",
+        "superseded_events",
         "grants",
         "held_work",
         "idempotency_keys",

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod coaching;
+mod decisions;
 pub mod network;
 mod projects;
 
@@ -13,5 +14,6 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
     rows.extend(network::rows(stage));
     rows.extend(projects::rows(stage));
     rows.extend(coaching::rows(stage));
+    rows.extend(decisions::rows(stage));
     rows
 }
