@@ -219,7 +219,7 @@ pub fn reasons(json: &Json) -> Vec<Reason> {
 /// A decision that went out, until another one or a reversal ended it.
 #[derive(Debug, Clone, Queryable, Selectable)]
 #[diesel(table_name = decisions)]
-pub struct Decided {
+pub struct Taken {
     pub id: DecisionId,
     pub application_id: ApplicationId,
     pub call_id: CallId,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use chrono::Duration;
 use serde_json::{Value, json};
 
-use super::model::{Decided, Place, PlaceId, PlaceState, Refusal, Room, Settings, Verdict};
+use super::model::{Place, PlaceId, PlaceState, Refusal, Room, Settings, Taken, Verdict};
 use super::{actions, store};
 use crate::app::{App, Tx};
 use crate::applications::{self, Application, Outcome};
@@ -158,7 +158,7 @@ fn refill(tx: &mut Tx<'_>, call: CallId, cohort: CohortId) -> Result<()> {
 }
 
 /// Accepts somebody from the waiting list. Nobody in particular does that.
-fn move_up(tx: &mut Tx<'_>, decided: &Decided) -> Result<()> {
+fn move_up(tx: &mut Tx<'_>, decided: &Taken) -> Result<()> {
     let verdict = Verdict {
         outcome: Outcome::Accept,
         cohort_id: decided.cohort_id,

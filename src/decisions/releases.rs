@@ -46,15 +46,14 @@ fn releasable(
     Ok(ready)
 }
 
+/// Whether a call offers places, and its staged decisions with what stands in the way of each.
+pub type Outlook = (bool, Vec<(Staged, Vec<FieldError>)>);
+
 /// The decisions of a call that the caller could release now, each with the reasons why it cannot go out with the others.
 ///
 /// # Errors
 /// The database's.
-pub fn outlook(
-    tx: &mut Tx<'_>,
-    call: CallId,
-    wanted: Option<&[ApplicationId]>,
-) -> Result<(bool, Vec<(Staged, Vec<FieldError>)>)> {
+pub fn outlook(tx: &mut Tx<'_>, call: CallId, wanted: Option<&[ApplicationId]>) -> Result<Outlook> {
     let ready = releasable(tx, call, wanted)?;
     let settings = store::settings(tx.conn, call)?;
     let problems = problems_of(tx.conn, settings.as_ref(), &ready)?;

@@ -5,8 +5,8 @@ use diesel::prelude::*;
 use diesel::sql_types::Bool;
 
 use super::model::{
-    Decided, DecisionId, NewSettings, Place, PlaceId, PlaceState, Release, ReleaseId, Settings,
-    Staged, Verdict,
+    DecisionId, NewSettings, Place, PlaceId, PlaceState, Release, ReleaseId, Settings, Staged,
+    Taken, Verdict,
 };
 use crate::app::Tx;
 use crate::applications::{Application, ApplicationId, ApplicationState, Outcome};
@@ -91,19 +91,16 @@ pub fn put_settings(
         settings::version.eq(known.map_or(1, |known| known.version + 1)),
         settings::updated_at.eq(tx.now),
     );
-    let done = match known {
-        Some(known) => {
-            let row = settings::table
-                .find(call)
-                .filter(settings::version.eq(known.version));
-            diesel::update(row).set(values).execute(tx.conn)?
-        }
-        None => {
-            let own = (settings::call_id.eq(call), settings::created_at.eq(tx.now));
-            diesel::insert_into(settings::table)
-                .values((own, values))
-                .execute(tx.conn)?
-        }
+    let done = if let Some(known) = known {
+        let row = settings::table
+            .find(call)
+            .filter(settings::version.eq(known.version));
+        diesel::update(row).set(values).execute(tx.conn)?
+    } else {
+        let own = (settings::call_id.eq(call), settings::created_at.eq(tx.now));
+        diesel::insert_into(settings::table)
+            .values((own, values))
+            .execute(tx.conn)?
     };
     if done == 0 {
         return Err(Error::stale());
@@ -135,24 +132,21 @@ pub fn put_staged(
         staged::version.eq(known.map_or(1, |known| known.version + 1)),
         staged::updated_at.eq(tx.now),
     );
-    let done = match known {
-        Some(known) => {
-            let row = staged::table
-                .find(application.id)
-                .filter(staged::version.eq(known.version));
-            diesel::update(row).set(values).execute(tx.conn)?
-        }
-        None => {
-            let own = (
-                staged::application_id.eq(application.id),
-                staged::project_id.eq(application.project_id),
-                staged::call_id.eq(application.call_id),
-                staged::created_at.eq(tx.now),
-            );
-            diesel::insert_into(staged::table)
-                .values((own, values))
-                .execute(tx.conn)?
-        }
+    let done = if let Some(known) = known {
+        let row = staged::table
+            .find(application.id)
+            .filter(staged::version.eq(known.version));
+        diesel::update(row).set(values).execute(tx.conn)?
+    } else {
+        let own = (
+            staged::application_id.eq(application.id),
+            staged::project_id.eq(application.project_id),
+            staged::call_id.eq(application.call_id),
+            staged::created_at.eq(tx.now),
+        );
+        diesel::insert_into(staged::table)
+            .values((own, values))
+            .execute(tx.conn)?
     };
     if done == 0 {
         return Err(Error::stale());
@@ -258,7 +252,7 @@ pub fn list_decided(
     caller: &Caller,
     filter: (Option<CallId>, Option<ApplicationId>, Option<Outcome>),
     keyset: &Keyset,
-) -> Result<Vec<Decided>> {
+) -> Result<Vec<Taken>> {
     let mut query = decisions::table
         .filter(decisions::project_id.eq_any(reached(Reach::of(caller))))
         .into_boxed();
@@ -275,11 +269,11 @@ pub fn list_decided(
     let query = crate::keyset!(query, keyset, decisions::id, DecisionId, {
         "decided_at" => decisions::decided_at, Moment;
     });
-    Ok(query.select(Decided::as_select()).load(conn)?)
+    Ok(query.select(Taken::as_select()).load(conn)?)
 }
 
 /// Who waits for a place in a cohort, the next one first.
-pub fn waiting(conn: &mut Conn, call: CallId, cohort: CohortId) -> Result<Vec<(Decided, Project)>> {
+pub fn waiting(conn: &mut Conn, call: CallId, cohort: CohortId) -> Result<Vec<(Taken, Project)>> {
     Ok(decisions::table
         .inner_join(applications::table.inner_join(projects::table))
         .filter(decisions::call_id.eq(call))
@@ -288,7 +282,7 @@ pub fn waiting(conn: &mut Conn, call: CallId, cohort: CohortId) -> Result<Vec<(D
         .filter(decisions::ended_at.is_null())
         .filter(applications::state.eq(ApplicationState::Waitlisted))
         .order((decisions::rank, decisions::decided_at, decisions::id))
-        .select((Decided::as_select(), Project::as_select()))
+        .select((Taken::as_select(), Project::as_select()))
         .load(conn)?)
 }
 

@@ -23,12 +23,13 @@ impl Round {
     async fn new(capacity: i32, quota: &[(&str, i32)]) -> Self {
         let world = World::new().await;
         let (call, cohort) = world.open_call(capacity, quota).await;
-        let (admin, carl) = (world.admin().await, world.coordinator("Carl", "BE1").await);
+        let admin = world.admin().await;
+        let coordinator = world.coordinator("Carl", "BE1").await;
         let ada = world.founder("Ada").await;
         let round = Self {
             world,
             admin,
-            carl,
+            carl: coordinator,
             ada,
             call,
             cohort,

@@ -9,7 +9,7 @@ use crate::applications::{self, ApplicationId, ApplicationOut, Decision, Outcome
 use crate::auth::{AccountId, policy};
 use crate::db::Moment;
 use crate::decisions::actions;
-use crate::decisions::model::{Decided, DecisionId, Reason, Staged, Verdict, reasons};
+use crate::decisions::model::{DecisionId, Reason, Staged, Taken, Verdict, reasons};
 use crate::decisions::store;
 use crate::error::Result;
 use crate::http::page::{self, CursorValue, Format, Paging};
@@ -82,7 +82,7 @@ pub struct StageDecision {
     /// For accept and waitlist: the pillar that the project begins in.
     pillar: Option<Pillar>,
     /// For waitlist: the lowest comes first.
-    #[schema(minimum = 1, maximum = 100000)]
+    #[schema(minimum = 1, maximum = 100_000)]
     rank: Option<i32>,
     /// For those who decide; a decline needs one. Founders do not see them.
     #[serde(default)]
@@ -337,8 +337,8 @@ struct DecisionOut {
     reversal_reason: Option<String>,
 }
 
-impl From<Decided> for DecisionOut {
-    fn from(row: Decided) -> Self {
+impl From<Taken> for DecisionOut {
+    fn from(row: Taken) -> Self {
         Self {
             reasons: reasons(&row.reasons),
             id: row.id,
