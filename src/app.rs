@@ -51,6 +51,8 @@ pub const SLICES: &[Slice] = &[
     crate::documents::SLICE,
     crate::invitations::SLICE,
     crate::reviews::SLICE,
+    crate::decisions::SLICE,
+    crate::bulk::SLICE,
     crate::gateway::SLICE,
     crate::dashboards::SLICE,
     crate::ledger::SLICE,

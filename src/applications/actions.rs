@@ -22,7 +22,6 @@ use crate::error::{Error, FieldError, FieldErrors, Refused, Result};
 use crate::events::{self, Fact};
 use crate::forms::{self, Form};
 use crate::http::Seen;
-use crate::journey::{self, Admission};
 use crate::network::{self, Call, CallId, CohortId, Pillar};
 use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
 
@@ -377,10 +376,10 @@ pub struct Decision {
     pub feedback: Option<String>,
 }
 
-/// Decides an application. Accepting it puts the project into its cohort and pillar.
+/// Decides an application. What follows for the project is up to whoever calls this: it enters, or is offered a place.
 ///
 /// # Errors
-/// `not-allowed`, `not-submitted`, `invalid` without cohort and pillar, or what keeps the project out.
+/// `not-allowed`, `not-submitted`, `invalid` without cohort and pillar.
 pub fn decide(
     tx: &mut Tx<'_>,
     id: ApplicationId,
@@ -413,18 +412,6 @@ pub fn decide(
     let data = json!({ "outcome": decision.outcome, "cohort_id": decision.cohort_id });
     let kind = decision.outcome.event();
     record(tx, kind, Some(before), &application, data)?;
-    let project = match (decision.cohort_id, decision.pillar) {
-        (Some(cohort), Some(pillar)) if decision.outcome == Outcome::Accept => {
-            let admission = Admission {
-                application: id.0,
-                cohort,
-                pillar,
-                feedback: decision.feedback.clone(),
-            };
-            journey::admit(tx, &project, &admission)?.1
-        }
-        _ => project,
-    };
     Ok((application, project))
 }
 
@@ -445,6 +432,41 @@ pub fn missing_in(
     let mut faults = form.faults(&tx.app.shapes, answers, Some(pillar))?;
     faults.retain(|fault| fault.code == "answer-missing");
     Ok(faults)
+}
+
+/// Takes a decision back: the application is in review again. Gives the event that says so.
+///
+/// # Errors
+/// `not-allowed`, `not-decided`.
+pub fn reopen(
+    tx: &mut Tx<'_>,
+    id: ApplicationId,
+    seen: &Seen,
+    reason: &str,
+) -> Result<(Application, i64)> {
+    let (mut application, project) = lock(tx, id)?;
+    if !may_manage(tx.caller, &project) {
+        return Err(Error::refused("not-allowed"));
+    }
+    seen.check(application.version)?;
+    if !application.state.is_decided() {
+        return Err(Refusal::NotDecided.into());
+    }
+    let before = noted(tx, &application);
+    application.state = ApplicationState::InReview;
+    application.feedback = None;
+    application.cohort_id = None;
+    application.pillar = None;
+    application.decided_at = None;
+    application.decided_by = None;
+    let application = store::keep(tx, &application)?;
+    let after = noted(tx, &application);
+    let fact = Fact::new("application.reversed", "application", application.id.0)
+        .within(application.project_id.0, application.region.as_deref())
+        .data(json!({ "reason": events::fingerprint(tx, reason) }))
+        .changed(before, after);
+    let seq = events::record(tx, fact)?;
+    Ok((application, seq))
 }
 
 fn check_fields(conn: &mut Conn, decision: &Decision) -> Result<()> {

@@ -11,7 +11,7 @@ mod store;
 
 pub use actions::{
     Decision, change, create, decide, follow_region, missing_in, override_rule, reasons_against,
-    submit, withdraw,
+    reopen, submit, withdraw,
 };
 pub use fields::{answer as answer_at, of_project as project_field_at};
 pub use model::{Application, ApplicationId, ApplicationState, Outcome, ReturnId, Returned};

@@ -65,6 +65,12 @@ impl ApplicationState {
         matches!(self, Self::Submitted | Self::Screening | Self::InReview)
     }
 
+    /// Whether a decision is out.
+    #[must_use]
+    pub fn is_decided(self) -> bool {
+        matches!(self, Self::Accepted | Self::Waitlisted | Self::Declined)
+    }
+
     /// Whether the founder can still take it back.
     #[must_use]
     pub fn is_withdrawable(self) -> bool {
@@ -233,6 +239,8 @@ crate::refusals! {
         NotToBeScreened = "not-to-be-screened",
         /// Only what lies with the network can be sent back.
         NotReturnable = "not-returnable",
+        /// No decision is out.
+        NotDecided = "not-decided",
         /// The decision is out.
         NotWithdrawable = "not-withdrawable",
         /// The call's rules leave it out; `errors` has every reason.

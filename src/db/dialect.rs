@@ -139,6 +139,31 @@ pub fn snapshot<T>(
     })
 }
 
+/// Does a part of a transaction that may fail by itself: where it is refused, nothing of it stays, and the rest goes on.
+pub fn savepoint<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> crate::error::Result<T>,
+) -> crate::error::Result<T> {
+    conn.transaction(work)
+}
+
+/// Does something, looks at what came of it, and takes it back.
+pub fn rehearse<T>(
+    conn: &mut Conn,
+    work: impl FnOnce(&mut Conn) -> crate::error::Result<T>,
+) -> crate::error::Result<T> {
+    let mut outcome = None;
+    let taken_back = conn.transaction(|conn| {
+        outcome = Some(work(conn));
+        Err::<(), _>(diesel::result::Error::RollbackTransaction)
+    });
+    match (taken_back, outcome) {
+        (Err(diesel::result::Error::RollbackTransaction), Some(outcome)) => outcome,
+        (Err(error), _) => Err(error.into()),
+        (Ok(()), _) => Err(anyhow::anyhow!("a rehearsal was kept").into()),
+    }
+}
+
 #[derive(QueryableByName)]
 struct One {
     #[diesel(sql_type = diesel::sql_types::BigInt)]

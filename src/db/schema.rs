@@ -899,17 +899,132 @@ diesel::table! {
     }
 }
 
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    place_settings (call_id) {
+        call_id -> Uid,
+        confirm_within_days -> Nullable<Integer>,
+        reminder_days_before -> Doc,
+        offer_beyond_capacity -> Bool,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    staged_decisions (application_id) {
+        application_id -> Uid,
+        project_id -> Uid,
+        call_id -> Uid,
+        outcome -> Text,
+        cohort_id -> Nullable<Uid>,
+        pillar -> Nullable<Text>,
+        rank -> Nullable<Integer>,
+        reasons -> Doc,
+        feedback -> Nullable<Text>,
+        staged_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    releases (id) {
+        id -> Uid,
+        call_id -> Uid,
+        application_ids -> Nullable<Doc>,
+        due_at -> Instant,
+        state -> Text,
+        decided -> Nullable<Integer>,
+        problems -> Doc,
+        created_by -> Nullable<Uid>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Doc, Instant, Uid};
+
+    decisions (id) {
+        id -> Uid,
+        application_id -> Uid,
+        project_id -> Uid,
+        call_id -> Uid,
+        outcome -> Text,
+        cohort_id -> Nullable<Uid>,
+        pillar -> Nullable<Text>,
+        rank -> Nullable<Integer>,
+        reasons -> Doc,
+        decided_by -> Nullable<Uid>,
+        decided_at -> Instant,
+        ended_at -> Nullable<Instant>,
+        reversed_by -> Nullable<Uid>,
+        reversal_reason -> Nullable<Text>,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::{Instant, Uid};
+
+    places (id) {
+        id -> Uid,
+        application_id -> Uid,
+        project_id -> Uid,
+        call_id -> Uid,
+        cohort_id -> Uid,
+        pillar -> Text,
+        region -> Nullable<Text>,
+        state -> Text,
+        offered_at -> Instant,
+        expires_at -> Instant,
+        reminded_days_before -> Nullable<Integer>,
+        ended_at -> Nullable<Instant>,
+        version -> BigInt,
+        created_at -> Instant,
+        updated_at -> Instant,
+    }
+}
+
+diesel::table! {
+    use diesel::sql_types::*;
+    use crate::db::sql::Instant;
+
+    superseded_events (event_seq) {
+        event_seq -> BigInt,
+        by_seq -> BigInt,
+        at -> Instant,
+    }
+}
+
 diesel::joinable!(assignments -> projects (project_id));
 diesel::joinable!(applications -> projects (project_id));
 diesel::joinable!(refresh_tokens -> sessions (session_id));
 diesel::joinable!(cohort_quotas -> cohorts (cohort_id));
 
+diesel::joinable!(staged_decisions -> applications (application_id));
+diesel::joinable!(decisions -> applications (application_id));
+diesel::joinable!(places -> projects (project_id));
 diesel::allow_tables_to_appear_in_same_query! {
     accounts, api_keys, application_readers, application_receipts, application_returns, application_screenings,
     application_tags, applications, assignments, calls, coaching_sessions, cohort_quotas, cohorts, committee_votes,
-    committees, conflicts, documents, eligibility_overrides, eligibility_rules, events, forms, grants, held_work,
-    idempotency_keys, invitations, jobs, known_places, late_entry_codes, ledger_heads, mails, mandates, milestones,
-    notifications, one_time_codes, organisations, postal_codes, programmes, projects, provinces, refresh_tokens,
-    regions, review_plans, reviewer_profiles, reviews, routings, rubrics, screening_reasons, sessions, stays,
-    throttle_buckets, transitions, updates,
+    committees, conflicts, decisions, documents, eligibility_overrides, eligibility_rules, events, forms, grants,
+    held_work, idempotency_keys, invitations, jobs, known_places, late_entry_codes, ledger_heads, mails, mandates,
+    milestones, notifications, one_time_codes, organisations, place_settings, places, postal_codes, programmes,
+    projects, provinces, refresh_tokens, regions, releases, review_plans, reviewer_profiles, reviews, routings,
+    rubrics, screening_reasons, sessions, staged_decisions, stays, superseded_events, throttle_buckets, transitions,
+    updates,
 }

@@ -14,6 +14,7 @@ use crate::applications::{self, Application, Decision, Outcome};
 use crate::auth::{AccountId, Actor, Caller, Grant, Role, Scope};
 use crate::coaching::{self, Action, Booking, NewUpdate, SessionChange, SessionState};
 use crate::db::Moment;
+use crate::decisions;
 use crate::eligibility::WaivableRule;
 use crate::error::{OrNotFound, Result};
 use crate::http::Seen;
@@ -257,7 +258,7 @@ impl Doing<'_> {
             feedback: self.entry(number)?.feedback.map(str::to_owned),
         };
         act_as(tx, &coordinator, |tx| {
-            applications::decide(tx, application.id, &Seen::Any, &decision)
+            decisions::decide(tx, application.id, &Seen::Any, &decision)
         })?;
         Ok(())
     }

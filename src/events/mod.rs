@@ -11,4 +11,6 @@ pub mod verify;
 pub use chain::{code, fingerprint, nameless};
 pub use model::{Event, EventId, Fact};
 pub use refusals::{Attempt, REFUSALS, refuse, refuse_sign_in};
-pub use store::{NOTIFY, find, note, record};
+pub use store::{
+    NOTIFY, find, is_superseded, last_position, made_by, note, record, supersede, superseding,
+};

@@ -45,6 +45,14 @@ impl Fact {
         self
     }
 
+    /// The region alone in whose scope the fact lies. It is no entry of the project's chain, where its people would see
+    /// it, or a hole in its place.
+    #[must_use]
+    pub fn among_staff(mut self, region: Option<&str>) -> Self {
+        self.region = region.map(str::to_owned);
+        self
+    }
+
     #[must_use]
     pub fn data(mut self, data: Value) -> Self {
         self.data = data;

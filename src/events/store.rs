@@ -3,13 +3,14 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool};
 use serde_json::json;
+use uuid::Uuid;
 
 use super::chain;
 use super::model::{Event, EventId, Fact, Head};
 use crate::app::Tx;
 use crate::auth::Actor;
-use crate::db::dialect::Cached;
-use crate::db::schema::{events, ledger_heads as heads};
+use crate::db::dialect::{Cached, Each};
+use crate::db::schema::{events, ledger_heads as heads, superseded_events as superseded};
 use crate::db::sql::Uid;
 use crate::db::{Conn, Json, Moment};
 use crate::error::{OrNotFound, Result};
@@ -114,6 +115,30 @@ pub fn find(conn: &mut Conn, seq: i64) -> Result<Event> {
     native!(conn, |c| one.select(Event::as_select()).get_result(c)).or_not_found()
 }
 
+/// The position of the last event that is there.
+///
+/// # Errors
+/// The database's.
+pub fn last_position(conn: &mut Conn) -> Result<i64> {
+    let last: Option<i64> = events::table
+        .select(diesel::dsl::max(events::seq))
+        .get_result(conn)?;
+    Ok(last.unwrap_or(0))
+}
+
+/// The events that a request has recorded after a position.
+///
+/// # Errors
+/// The database's.
+pub fn made_by(conn: &mut Conn, request_id: &str, after: i64) -> Result<Vec<i64>> {
+    Ok(events::table
+        .filter(events::seq.gt(after))
+        .filter(events::request_id.eq(request_id))
+        .order(events::seq)
+        .select(events::seq)
+        .load(conn)?)
+}
+
 /// How many of a chain's last entries are of a kind and younger than a moment.
 pub(super) fn count_lately(
     conn: &mut Conn,
@@ -185,4 +210,59 @@ pub(super) fn outside(conn: &mut Conn, last_known: i64) -> QueryResult<(i64, Opt
         .first(conn)
         .optional()?;
     Ok((count, first))
+}
+
+/// Takes back, by a later event, what was told of some subjects of a chain. Says which events those were.
+///
+/// # Errors
+/// The database's.
+pub fn supersede(
+    tx: &mut Tx<'_>,
+    chain: Uuid,
+    subjects: &[Uuid],
+    kinds: &[&str],
+    by: i64,
+) -> Result<Vec<i64>> {
+    let subjects: Vec<EventId> = subjects.iter().map(|id| EventId(*id)).collect();
+    let known = superseded::table.select(superseded::event_seq);
+    let found: Vec<i64> = events::table
+        .filter(events::chain.eq(EventId(chain)))
+        .filter(events::subject_id.eq_any(subjects))
+        .filter(events::kind.eq_any(kinds))
+        .filter(events::seq.ne_all(known))
+        .order(events::seq)
+        .select(events::seq)
+        .load(tx.conn)?;
+    for seq in &found {
+        let row = (
+            superseded::event_seq.eq(seq),
+            superseded::by_seq.eq(by),
+            superseded::at.eq(tx.now),
+        );
+        let added = diesel::insert_into(superseded::table)
+            .values(row)
+            .on_conflict_do_nothing();
+        Each(added).execute(tx.conn)?;
+    }
+    Ok(found)
+}
+
+/// The event that has taken this one back, if there is one.
+///
+/// # Errors
+/// The database's.
+pub fn superseding(conn: &mut Conn, seq: i64) -> QueryResult<Option<i64>> {
+    superseded::table
+        .find(seq)
+        .select(superseded::by_seq)
+        .get_result(conn)
+        .optional()
+}
+
+/// Whether a later event has taken this one back.
+///
+/// # Errors
+/// The database's.
+pub fn is_superseded(conn: &mut Conn, seq: i64) -> QueryResult<bool> {
+    superseding(conn, seq).map(|by| by.is_some())
 }

@@ -162,6 +162,13 @@ pub fn write(
     answer.body(serde_json::to_vec(&problem).unwrap_or_default())
 }
 
+/// The problem document of one part of a request that was answered as a whole.
+#[must_use]
+pub fn of_part(refused: Refused, lang: Lang) -> Problem {
+    let status = status_of(refused.code);
+    document(refused, status, "", "", lang)
+}
+
 /// RFC 6750 §3: what kind of token is asked for, and what was wrong with the one that came.
 fn challenge(code: &str) -> &'static str {
     match code {

@@ -21,7 +21,8 @@ pub fn enqueue(tx: &mut Tx<'_>, kind: &'static str, payload: Value) -> Result<()
     enqueue_at(tx, kind, payload, tx.now)
 }
 
-/// The same for work that is due later. It may be done earlier, after a clock was set back, so it looks at the time itself.
+/// Queues work that is due at a moment. It may be called earlier, as when a clock was set back, so it asks for itself
+/// whether it is time.
 ///
 /// # Errors
 /// The database's.
@@ -29,7 +30,7 @@ pub fn enqueue_at(
     tx: &mut Tx<'_>,
     kind: &'static str,
     payload: Value,
-    run_at: Moment,
+    due_at: Moment,
 ) -> Result<()> {
     let id: JobId = tx.new_id();
     let row = diesel::insert_into(jobs::table).values((
@@ -37,7 +38,7 @@ pub fn enqueue_at(
         jobs::kind.eq(kind),
         jobs::payload.eq(Json(payload)),
         jobs::state.eq("waiting"),
-        jobs::run_at.eq(run_at),
+        jobs::run_at.eq(due_at),
         jobs::attempts.eq(0),
         jobs::created_at.eq(tx.now),
     ));

@@ -92,7 +92,11 @@ pub fn admit(
     )
 }
 
-fn refuse_if_blocked(found: Vec<Blocker>) -> Result<()> {
+/// Says no where something stands in the way.
+///
+/// # Errors
+/// The refusal that tells most, with everything.
+pub fn refuse_if_blocked(found: Vec<Blocker>) -> Result<()> {
     if found.is_empty() {
         return Ok(());
     }

@@ -6,7 +6,7 @@ mod model;
 mod routes;
 mod store;
 
-pub use actions::{Admission, add_milestone, admit, finish_milestone, step};
+pub use actions::{Admission, add_milestone, admit, finish_milestone, refuse_if_blocked, step};
 pub use model::{ExitReason, Kind, MilestoneId, Step, Transition, TransitionId, Waiver};
 pub use store::{milestone_titles, milestones_of_stay, places_taken, transition};
 

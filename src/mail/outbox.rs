@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::mailer::Failure;
 use super::{Recipient, render};
 use crate::app::{App, Tx};
-use crate::auth::AccountId;
+use crate::auth::{AccountId, Caller};
 use crate::db::dialect::Cached;
 use crate::db::schema::mails;
 use crate::db::{Conn, Json, Moment};
@@ -96,6 +96,34 @@ pub fn find(conn: &mut Conn, id: MailId) -> Result<Mail> {
     native!(conn, |c| one.select(Mail::as_select()).get_result(c)).or_not_found()
 }
 
+/// The mails that tell of some events.
+///
+/// # Errors
+/// The database's.
+pub fn telling_of(conn: &mut Conn, events: &[i64]) -> Result<Vec<Mail>> {
+    Ok(mails::table
+        .filter(mails::event_seq.assume_not_null().eq_any(events))
+        .order((mails::event_seq, mails::id))
+        .select(Mail::as_select())
+        .load(conn)?)
+}
+
+/// Keeps mails that tell of some events, and have not left, from leaving.
+///
+/// # Errors
+/// The database's.
+pub fn supersede(tx: &mut Tx<'_>, events: &[i64]) -> Result<usize> {
+    let waiting = mails::table
+        .filter(mails::event_seq.assume_not_null().eq_any(events))
+        .filter(mails::state.eq_any(["queued", "dead"]));
+    Ok(diesel::update(waiting)
+        .set((
+            mails::state.eq("superseded"),
+            mails::version.eq(mails::version + 1),
+        ))
+        .execute(tx.conn)?)
+}
+
 /// Sends one mail, outside any transaction.
 async fn send(app: Arc<App>, task: Task) -> Outcome {
     let Some(id) = task.noted_id("mail").map(MailId) else {
@@ -105,9 +133,13 @@ async fn send(app: Arc<App>, task: Task) -> Outcome {
     let found = app.db.read(move |conn| {
         let mail = find(conn, id)?;
         let recipient = look(conn, mail.account_id)?;
-        Ok((mail, recipient))
+        let taken_back = match mail.event_seq {
+            Some(seq) => events::is_superseded(conn, seq)?,
+            None => false,
+        };
+        Ok((mail, recipient, taken_back))
     });
-    let (mail, recipient) = match found.await {
+    let (mail, recipient, taken_back) = match found.await {
         Ok(found) => found,
         Err(error) if error.code() == Some("not-found") => {
             return Outcome::Fail("the mail is gone".into());
@@ -118,6 +150,9 @@ async fn send(app: Arc<App>, task: Task) -> Outcome {
     if mail.state != "queued" {
         return Outcome::Done;
     }
+    if taken_back {
+        return drop_superseded(&app, mail.event_seq).await;
+    }
     let outcome = match recipient {
         _ if mail.expires_at.is_some_and(|at| at <= app.clock.now()) => {
             Outcome::Fail("it ran out before it could leave".into())
@@ -125,13 +160,52 @@ async fn send(app: Arc<App>, task: Task) -> Outcome {
         None => Outcome::Fail("the account takes no mail".into()),
         Some(recipient) => deliver(&app, &mail, &recipient).await,
     };
-    note(&app, &task, id, outcome).await
+    let outcome = note(&app, &task, id, outcome).await;
+    match (&outcome, mail.event_seq) {
+        (Outcome::Done, Some(seq)) => follow(&app, seq).await,
+        _ => outcome,
+    }
+}
+
+/// A mail left while what it tells was being taken back: its reader has to hear of that, too.
+async fn follow(app: &Arc<App>, seq: i64) -> Outcome {
+    let told = app.db.read(move |conn| Ok(events::superseding(conn, seq)?));
+    let by = match told.await {
+        Ok(Some(by)) => by,
+        Ok(None) => return Outcome::Done,
+        Err(error) => return Outcome::Retry(error.to_string()),
+    };
+    let again = app.run(Caller::system(), move |tx| {
+        jobs::enqueue(tx, events::NOTIFY, json!({ "event": by }))
+    });
+    match again.await {
+        Ok(()) => Outcome::Done,
+        Err(error) => Outcome::Retry(error.to_string()),
+    }
+}
+
+/// What a mail says to somebody.
+///
+/// # Errors
+/// When its text lacks a value.
+pub fn letter(app: &App, mail: &Mail, to: &Recipient) -> anyhow::Result<render::Rendered> {
+    let mut context = mail.context.0.clone();
+    complete(app, &mut context, to);
+    render::render(&mail.template, to.language, &context)
+}
+
+/// A mail that was queued while what it tells was taken back.
+async fn drop_superseded(app: &Arc<App>, event: Option<i64>) -> Outcome {
+    let events: Vec<i64> = event.into_iter().collect();
+    let dropped = app.run(Caller::system(), move |tx| supersede(tx, &events));
+    match dropped.await {
+        Ok(_) => Outcome::Done,
+        Err(error) => Outcome::Retry(error.to_string()),
+    }
 }
 
 async fn deliver(app: &App, mail: &Mail, to: &Recipient) -> Outcome {
-    let mut context = mail.context.0.clone();
-    complete(app, &mut context, to);
-    let rendered = match render::render(&mail.template, to.language, &context) {
+    let rendered = match letter(app, mail, to) {
         Ok(rendered) => rendered,
         Err(error) => return Outcome::Fail(format!("{error:#}")),
     };

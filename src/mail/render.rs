@@ -56,6 +56,7 @@ templates! {
     "update_written", "milestone_done", "coaching_session_booked", "coaching_session_cancelled",
     "team_invitation", "invitation_accepted",
     "review_assigned", "review_reminder", "reviews_complete",
+    "place_offered", "place_reminder", "place_expired", "place_given_up", "decision_reversed", "release_refused",
 }
 
 static ENVIRONMENT: LazyLock<Environment<'static>> = LazyLock::new(|| {
@@ -162,6 +163,7 @@ mod tests {
             "inviter": "Ada <b>Lovelace</b>", "days": 14, "member": "Bea",
             "message": "Tell more <please>", "fields": "Need; Team", "reasons": optional("Answers are unclear"),
             "due_on": optional("2018-04-01"), "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
+            "expires_at": "2018-03-15 09:00 UTC",
         })
     }
 

@@ -13,6 +13,7 @@ use crate::app::{App, Tx};
 use crate::applications::{self, ApplicationId, ReturnId, Returned};
 use crate::auth::{AccountId, Caller, Role};
 use crate::coaching::{self, CoachingSessionId};
+use crate::decisions::{self, PlaceId};
 use crate::error::Result;
 use crate::events::{self, Event, Fact};
 use crate::forms::{self, FormId};
@@ -23,7 +24,7 @@ use crate::journey::{self, Transition, TransitionId};
 use crate::lang::{Lang, Names};
 use crate::mail::render::WORDS;
 use crate::mail::{self, Order};
-use crate::network::{self, Pillar};
+use crate::network::{self, CallId, Pillar};
 use crate::projects::{self, AssignmentRole, ProjectId};
 use crate::reviews::{self, ReviewId};
 
@@ -45,8 +46,12 @@ pub async fn notify(app: Arc<App>, task: Task) -> Outcome {
     }
 }
 
-fn fan_out(tx: &mut Tx<'_>, seq: i64) -> Result<()> {
+/// Writes a message for everyone who hears of an event, and queues the mails.
+pub(super) fn fan_out(tx: &mut Tx<'_>, seq: i64) -> Result<()> {
     let event = events::find(tx.conn, seq)?;
+    if events::is_superseded(tx.conn, seq)? {
+        return Ok(());
+    }
     for rule in rules::of(&event.kind) {
         let people = audience(tx, &event, rule)?;
         if people.is_empty() {
@@ -109,6 +114,7 @@ fn members(tx: &mut Tx<'_>, event: &Event, group: Audience) -> Result<Vec<Accoun
         Ok(people)
     };
     match group {
+        Audience::Told => store::told(tx.conn, event.seq),
         Audience::Founders => team(tx, event, project, |_| true),
         Audience::Owners => team(tx, event, project, |role| role == Role::Owner),
         Audience::Coaches => assigned(tx, AssignmentRole::Coach),
@@ -190,6 +196,17 @@ fn context(tx: &mut Tx<'_>, event: &Event) -> Result<Value> {
     if let Some(id) = event.noted_id("routing_id") {
         let told = of_routing(tx, RoutingId(id))?;
         add(&mut values, told);
+    }
+    if event.subject_kind == "place" {
+        let told = of_place(tx, PlaceId(event.subject_id.0))?;
+        add(&mut values, told);
+    }
+    if event.subject_kind == "release"
+        && let Some(call) = event.noted_id("call_id")
+    {
+        let call = network::call(tx.conn, CallId(call))?;
+        let link = tx.app.link(&format!("/v1/calls/{}/releases", call.id));
+        add(&mut values, json!({ "call": call.names.0, "link": link }));
     }
     if let Some(role) = event.data.0.get("role").and_then(Value::as_str) {
         let word = format!("{role}-{}", event.text("assignment_kind"));
@@ -357,6 +374,21 @@ fn of_routing(tx: &mut Tx<'_>, id: RoutingId) -> Result<Value> {
         "link": tx.app.link(&path),
         "destination": destination,
         "reason": routing.reason,
+    }))
+}
+
+fn of_place(tx: &mut Tx<'_>, id: PlaceId) -> Result<Value> {
+    let place = decisions::find_place(tx.conn, id)?;
+    let application = applications::find(tx.conn, place.application_id)?;
+    let expires_at = place.expires_at.utc().format("%Y-%m-%d %H:%M UTC");
+    Ok(json!({
+        "link": tx.app.link(&format!("/v1/places/{id}")),
+        "application": application.reference,
+        "feedback": application.feedback.unwrap_or_default(),
+        "call": network::call(tx.conn, place.call_id)?.names.0,
+        "cohort": network::cohort(tx.conn, place.cohort_id)?.names.0,
+        "pillar": pillar_name(Some(place.pillar)),
+        "expires_at": expires_at.to_string(),
     }))
 }
 

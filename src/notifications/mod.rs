@@ -2,6 +2,7 @@
 
 mod actions;
 mod model;
+mod preview;
 mod routes;
 mod rules;
 mod store;

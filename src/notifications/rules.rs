@@ -13,6 +13,8 @@ pub enum Audience {
     Coordinators,
     /// The people of the organisation that leads the pillar in the project's region.
     LeadPartner,
+    /// Those who had heard of what this event takes back.
+    Told,
     /// The person whom the event is about.
     Subject,
     /// The coordinators of the call or region that an application is sent to.
@@ -32,7 +34,7 @@ pub struct Rule {
     pub tell_actor: bool,
 }
 
-use Audience::{Coaches, Coordinators, Founders, LeadPartner, Owners, Receivers, Subject};
+use Audience::{Coaches, Coordinators, Founders, LeadPartner, Owners, Receivers, Subject, Told};
 
 const ALL: &[Audience] = &[Founders, Coaches, Coordinators, LeadPartner];
 
@@ -71,8 +73,8 @@ const fn message(
     }
 }
 
-/// Every rule. Accepting an application has none of its own: the entry into the pillar that it causes is told, with
-/// the feedback, so that nobody gets two mails about one thing.
+/// Every rule. Accepting an application has none of its own: the entry into the pillar or the place that
+/// it leads to is told, with the feedback, so that nobody gets two mails about one thing.
 pub const RULES: &[Rule] = &[
     stage("project.entered", "project_entered"),
     stage("project.advanced", "project_advanced"),
@@ -108,6 +110,12 @@ pub const RULES: &[Rule] = &[
         "application_waitlisted",
     ),
     mail("application.declined", &[Founders], "application_declined"),
+    mail("application.reversed", &[Told], "decision_reversed"),
+    mail("place.offered", &[Founders], "place_offered"),
+    mail("place.reminded", &[Founders], "place_reminder"),
+    mail("place.expired", &[Founders, Coordinators], "place_expired"),
+    mail("place.given_up", &[Coordinators], "place_given_up"),
+    mail("release.refused", &[Subject], "release_refused"),
     mail(
         "application.withdrawn",
         &[Coordinators],

@@ -7,7 +7,7 @@ use super::rules::Rule;
 use crate::app::Tx;
 use crate::auth::AccountId;
 use crate::db::dialect::Cached;
-use crate::db::schema::{mails, notifications};
+use crate::db::schema::{mails, notifications, superseded_events as superseded};
 use crate::db::{Conn, Json, Moment};
 use crate::error::{Error, OrNotFound, Result};
 use crate::events::Event;
@@ -48,6 +48,36 @@ pub fn insert(
     Ok(added.len() == 1)
 }
 
+/// What a message tells was not taken back before it was read.
+#[diesel::dsl::auto_type]
+fn stands() -> _ {
+    let taken_back = superseded::table.select(superseded::event_seq);
+    notifications::is_read
+        .eq(true)
+        .or(notifications::event_seq.ne_all(taken_back))
+}
+
+/// Those who had heard of what an event takes back: by a mail that has left, or by a message that they have read.
+pub fn told(conn: &mut Conn, by: i64) -> Result<Vec<AccountId>> {
+    let taken_back = || {
+        superseded::table
+            .filter(superseded::by_seq.eq(by))
+            .select(superseded::event_seq)
+    };
+    let mut people: Vec<AccountId> = mails::table
+        .filter(mails::event_seq.assume_not_null().eq_any(taken_back()))
+        .filter(mails::state.eq("sent"))
+        .select(mails::account_id)
+        .load(conn)?;
+    let readers: Vec<AccountId> = notifications::table
+        .filter(notifications::event_seq.eq_any(taken_back()))
+        .filter(notifications::is_read.eq(true))
+        .select(notifications::account_id)
+        .load(conn)?;
+    people.extend(readers);
+    Ok(people)
+}
+
 /// Somebody's messages, unread first, then the newest first.
 pub fn list(
     conn: &mut Conn,
@@ -60,6 +90,7 @@ pub fn list(
     let mut query = notifications::table
         .filter(notifications::account_id.eq(account))
         .into_boxed();
+    query = query.filter(stands());
     if let Some(read) = read {
         query = query.filter(notifications::is_read.eq(read));
     }
@@ -95,7 +126,8 @@ pub fn list(
 pub fn one(conn: &mut Conn, account: AccountId, id: NotificationId) -> Result<Notification> {
     let own = notifications::table
         .find(id)
-        .filter(notifications::account_id.eq(account));
+        .filter(notifications::account_id.eq(account))
+        .filter(stands());
     own.select(Notification::as_select())
         .get_result(conn)
         .or_not_found()

@@ -590,6 +590,53 @@ async fn walk_gateway(walk: &mut Walk<'_>, admin: &Client, founder: &Client, coo
     }
 }
 
+/// Decisions from staging to reversal, and what becomes of places.
+async fn walk_decisions(walk: &mut Walk<'_>, admin: &Client, founder: &Client) {
+    let world = walk.world;
+    let (call, cohort) = world.open_call(4, &[]).await;
+    let settings = json!({ "confirm_within_days": 5 });
+    let path = "/v1/calls/{id}/places";
+    walk.take(admin, "PUT", path, &[&call], settings).await;
+    let accept = json!({
+        "outcome": "accept", "cohort_id": cohort, "pillar": "test", "feedback": "Bright idea",
+        "reasons": [{ "code": "need", "text": "A Lantern is needed" }],
+    });
+    let staged = "/v1/applications/{id}/staged-decision";
+    let releases = "/v1/calls/{id}/releases";
+    for how in ["confirmation", "renunciation"] {
+        let project = world.project(founder, "Secret Torch").await;
+        let application = world.submitted(founder, &project, &call).await;
+        let at: &[&str] = &[&application];
+        walk.take(admin, "PUT", staged, at, accept.clone()).await;
+        walk.take(admin, "DELETE", staged, at, json!({})).await;
+        let many = json!({
+            "command": { "kind": "stage", "decision": accept }, "items": [{ "id": application }],
+        });
+        walk.take(admin, "POST", "/v1/bulk/applications", &[], many)
+            .await;
+        let later = json!({ "at": "2027-01-01T00:00:00Z" });
+        let planned = walk.take(admin, "POST", releases, &[&call], later).await;
+        let planned = id(&planned);
+        let release = "/v1/releases/{id}";
+        let changed = json!({ "at": "2027-02-01T00:00:00Z" });
+        walk.take(admin, "PATCH", release, &[&planned], changed)
+            .await;
+        walk.take(admin, "DELETE", release, &[&planned], json!({}))
+            .await;
+        walk.take(admin, "POST", releases, &[&call], json!({}))
+            .await;
+        let reversal = "/v1/applications/{id}/reversal";
+        let again = json!({ "reason": "The Lantern was mixed up", "then": accept });
+        walk.take(admin, "POST", reversal, at, again).await;
+        walk.take(admin, "POST", releases, &[&call], json!({}))
+            .await;
+        let open = founder.list("/v1/places?state=offered").await;
+        let path = format!("/v1/places/{{id}}/{how}");
+        walk.take(founder, "POST", &path, &[&id(&open[0])], json!({}))
+            .await;
+    }
+}
+
 async fn walk_sessions(walk: &mut Walk<'_>, project: &str, coach: &Client) {
     let booking = json!({
         "starts_at": "2026-03-03T09:00:00Z", "planned_minutes": 60, "place": "Lantern Hall",
@@ -674,6 +721,7 @@ async fn every_operation_that_succeeds_has_its_entry_and_none_tells_who_somebody
     walk_team(&mut walk, &founder).await;
     let project = walk_applications(&mut walk, &founder, &coordinator).await;
     walk_gateway(&mut walk, &admin, &founder, &coordinator).await;
+    walk_decisions(&mut walk, &admin, &founder).await;
     walk_journey(&mut walk, &project, &founder, &coordinator).await;
     world.database.execute("UPDATE mails SET state = 'dead'");
     let mail = world

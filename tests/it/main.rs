@@ -17,6 +17,7 @@ mod coaching;
 mod commands;
 mod conventions;
 mod dashboards;
+mod decisions;
 mod delivery;
 mod docs;
 mod documents;

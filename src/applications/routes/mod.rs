@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::applications::actions::{self, Decision};
-use crate::applications::model::{Application, ApplicationId, ApplicationState, Outcome};
+use crate::applications::actions;
+use crate::applications::model::{Application, ApplicationId, ApplicationState};
 use crate::applications::readers::{Reader, Shown};
 use crate::applications::store::{self, Filter};
 use crate::auth::{AccountId, policy};
@@ -30,7 +30,6 @@ pub fn register(routes: &mut Routes) {
     routes.add_versioned(change_application, policy::SIGNED_IN);
     routes.add_versioned(override_scope, policy::STAFF);
     routes.add_versioned(withdraw_application, policy::SIGNED_IN);
-    routes.add_versioned(decide_application, policy::STAFF);
     receipts::register(routes);
     screening::register(routes);
 }
@@ -168,7 +167,6 @@ impl ApplicationOut {
         }
     }
 }
-
 /// The answer that is an application.
 ///
 /// # Errors
@@ -349,43 +347,5 @@ async fn override_scope(
 async fn withdraw_application(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let (id, seen) = (id.into_inner(), ctx.seen()?);
     ctx.write(move |tx| shown(actions::withdraw(tx, id, &seen)?))
-        .await
-}
-
-#[derive(Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-struct DecideApplication {
-    outcome: Outcome,
-    /// For accept.
-    cohort_id: Option<CohortId>,
-    /// For accept: the pillar that the project begins in.
-    pillar: Option<Pillar>,
-    /// What the founders are told.
-    #[schema(min_length = 1, max_length = 5000)]
-    feedback: Option<String>,
-}
-
-/// Decide an application. Accepting puts the project into its cohort and pillar.
-#[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), request_body = DecideApplication, responses((status = 200, body = ApplicationOut)))]
-#[post("/v1/applications/{id}/decision")]
-async fn decide_application(
-    ctx: Ctx,
-    id: Path<ApplicationId>,
-    body: Valid<DecideApplication>,
-) -> Result<Reply> {
-    let (id, seen) = (id.into_inner(), ctx.seen()?);
-    let Valid(DecideApplication {
-        outcome,
-        cohort_id,
-        pillar,
-        feedback,
-    }) = body;
-    let decision = Decision {
-        outcome,
-        cohort_id,
-        pillar,
-        feedback,
-    };
-    ctx.write(move |tx| shown(actions::decide(tx, id, &seen, &decision)?.0))
         .await
 }

@@ -26,6 +26,7 @@ pub async fn all(stage: &Stage) -> BTreeSet<&'static str> {
     deeds.gateway().await;
     deeds.applications().await;
     deeds.team().await;
+    deeds.decisions().await;
     deeds.done
 }
 
@@ -245,5 +246,52 @@ impl Deeds<'_> {
         ] {
             self.post(id, who, &format!("{path}/{action}"), body).await;
         }
+    }
+    async fn decisions(&mut self) {
+        let (call, application) = (self.stage.id("k1"), self.stage.id("ac"));
+        let path = format!("/v1/calls/{call}/places");
+        let set = json!({ "confirm_within_days": 7 });
+        self.one("set_up_places", "adam", Method::PUT, &path, set)
+            .await;
+        let path = format!("/v1/releases/{}", self.stage.id("release of carl"));
+        let later = json!({ "at": "2027-02-01T00:00:00Z" });
+        self.patch("change_release", "carl", &path, later).await;
+        self.one("cancel_release", "carl", Method::DELETE, &path, json!({}))
+            .await;
+        for (how, id) in [
+            ("renunciation", "give_up_place"),
+            ("confirmation", "confirm_place"),
+        ] {
+            self.offered(&application, &call).await;
+            let places = self.stage.client("cleo").list("/v1/places").await;
+            let open = places.iter().find(|one| one["state"] == "offered");
+            let place = open.expect("a place")["id"].as_str().expect("an id");
+            self.post(id, "cleo", &format!("/v1/places/{place}/{how}"), json!({}))
+                .await;
+        }
+    }
+
+    /// A place for an application whose last decision is taken back first.
+    async fn offered(&mut self, application: &str, call: &str) {
+        let path = format!("/v1/applications/{application}");
+        let reason = json!({ "reason": "R" });
+        self.post(
+            "reverse_decision",
+            "carl",
+            &format!("{path}/reversal"),
+            reason,
+        )
+        .await;
+        let accept =
+            json!({ "outcome": "accept", "cohort_id": self.stage.id("c1"), "pillar": "test" });
+        let staged = format!("{path}/staged-decision");
+        let unstage = ("unstage_decision", Method::DELETE, json!({}));
+        let stage = ("stage_decision", Method::PUT, accept);
+        for (id, method, body) in [stage.clone(), unstage, stage] {
+            self.one(id, "carl", method, &staged, body).await;
+        }
+        let path = format!("/v1/calls/{call}/releases");
+        self.post("release_decisions", "carl", &path, json!({}))
+            .await;
     }
 }

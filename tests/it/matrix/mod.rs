@@ -88,6 +88,7 @@ fn every_canary_was_read(findings: &Findings) {
     let of_project = of_project.map(|field| ("pa", field)).into_iter();
     let others = [
         ("pc", "routing"),
+        ("pc", "verdict"),
         ("pe", "lesson"),
         ("pd", "evidence"),
         ("pa", "guest"),

@@ -180,9 +180,15 @@ pub fn sees_application(who: &Subject, project: &str) -> bool {
         || reaches_cohort(who, "coordinator", cohort)
 }
 
-/// Sets up the call that fills a cohort.
+/// Runs the call that fills a cohort: sets it up, sees every release.
 pub fn runs_call(who: &Subject, cohort: &'static str) -> bool {
     who.runs_all() || reaches_cohort(who, "coordinator", cohort)
+}
+
+/// Sees the place of a project in a cohort: its team, and those who decide about either.
+pub fn sees_place(who: &Subject, project: &str, cohort: &'static str) -> bool {
+    let of_cohort = who.at("coordinator", Place::Cohort(cohort));
+    manages(who, project) || on_team(who, project) || of_cohort
 }
 
 /// Sees a cohort: cohorts span regions, so whoever works in a region sees them all.
@@ -314,6 +320,7 @@ pub fn may_know(who: &Subject, object: &str, field: &str) -> bool {
         return match field {
             "answer" | "override" | "evidence" | "routing" => sees_application(who, name),
             "guest" => reads_invitations(who, name),
+            "verdict" => manages(who, name),
             "feedback" => sees_application(who, name) || reads_inside(who, name),
             "title" => sees(who, name) || sees_application(who, name) || was_told(who.name, name),
             "summary" | "website" => sees(who, name) || sees_application(who, name),

@@ -286,12 +286,18 @@ fn digest(stage: &Stage) -> Vec<String> {
         "mails",
         "milestones",
         "notifications",
+        "place_settings",
+        "places",
         "projects",
         "routings",
+        "releases",
+        "staged_decisions",
     ];
     let counted = [
         "eligibility_overrides",
         "late_entry_codes",
+        "decisions",
+        "superseded_events",
         "grants",
         "held_work",
         "idempotency_keys",

@@ -10,10 +10,14 @@ use super::world::{Stage, canary};
 /// Tells it, and keeps the ids of what it leaves behind.
 pub async fn tell(stage: &mut Stage) {
     a_form(stage).await;
+    let path = format!("/v1/calls/{}/places", stage.id("k2"));
+    let set = json!({ "confirm_within_days": 14 });
+    stage.client("adam").put(&path, set).await.expect(200);
     for fact in PROJECTS {
         stage.world.pass(Duration::seconds(1));
         apply(stage, fact).await;
     }
+    decisions(stage).await;
     assignments(stage).await;
     for (project, coordinator, reporter) in [
         ("pa", "carl", "coco"),
@@ -79,6 +83,30 @@ async fn a_form(stage: &mut Stage) {
     let path = format!("/v1/calls/{}/form", stage.id("k3"));
     let put = stage.client("adam").put(&path, one_question()).await;
     stage.keep("form of k3", put.expect(200).text_at("/id"));
+}
+
+/// A place that was confirmed, a decision that is not out, and a release that is to come.
+async fn decisions(stage: &mut Stage) {
+    let places = stage.client("bob").list("/v1/places").await;
+    let place = places[0]["id"].as_str().expect("an id").to_owned();
+    stage
+        .post(
+            "bob",
+            &format!("/v1/places/{place}/confirmation"),
+            json!({}),
+        )
+        .await;
+    stage.keep("place of pb", place);
+    let path = format!("/v1/applications/{}/staged-decision", stage.id("ac"));
+    let staged = json!({
+        "outcome": "decline", "reasons": [{ "code": "other", "text": canary("pc", "verdict") }],
+        "feedback": canary("pc", "verdict"),
+    });
+    stage.client("carl").put(&path, staged).await.expect(200);
+    let path = format!("/v1/calls/{}/releases", stage.id("k1"));
+    let later = json!({ "at": "2027-01-01T00:00:00Z" });
+    let made = stage.post("carl", &path, later).await;
+    stage.keep("release of carl", made.text_at("/id"));
 }
 
 async fn assignments(stage: &mut Stage) {

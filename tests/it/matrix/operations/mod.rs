@@ -2,6 +2,7 @@
 
 mod accounts;
 mod coaching;
+mod decisions;
 mod documents;
 pub mod forms;
 mod gateway;
@@ -19,5 +20,6 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
     rows.extend(documents::rows(stage));
     rows.extend(forms::rows(stage));
     rows.extend(gateway::rows(stage));
+    rows.extend(decisions::rows(stage));
     rows
 }

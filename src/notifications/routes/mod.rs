@@ -1,5 +1,7 @@
 //! Messages over HTTP, and the outbox for those who look after it.
 
+mod preview;
+
 use actix_web::web::Path;
 use actix_web::{HttpResponse, get, patch, post};
 use base64::Engine;
@@ -27,6 +29,7 @@ pub fn register(routes: &mut Routes) {
     routes.add_versioned(change_notification, policy::SIGNED_IN);
     routes.add(list_mails, policy::ADMIN);
     routes.add(retry_mail, policy::ADMIN);
+    preview::register(routes);
 }
 
 #[derive(Serialize, ToSchema)]
@@ -185,6 +188,8 @@ crate::words! {
         Queued = "queued",
         Sent = "sent",
         Dead = "dead",
+        /// What it tells was taken back before it left.
+        Superseded = "superseded",
     }
 }
 
