@@ -5,6 +5,7 @@ mod coaching;
 pub mod forms;
 pub mod network;
 mod projects;
+mod reviews;
 
 use super::cases::Row;
 use super::world::Stage;
@@ -14,6 +15,7 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
     rows.extend(network::rows(stage));
     rows.extend(projects::rows(stage));
     rows.extend(coaching::rows(stage));
+    rows.extend(reviews::rows(stage));
     rows.extend(forms::rows(stage));
     rows
 }
