@@ -316,7 +316,7 @@ async fn a_blind_reviewer_finds_no_name_no_region_and_no_founder_anywhere() {
         "cnry-".to_owned(),
         founder.id.clone(),
         "BE1".to_owned(),
-        "1000".into(),
+        "\"1000\"".into(),
     ];
     let (mut ids, mut reviews) = (vec![founder.id.clone()], Vec::new());
     let rita = reviewer(world, "Rita").await;
@@ -620,7 +620,7 @@ async fn a_conflict_takes_reading_scoring_and_averaging_away_until_it_ends() {
     rita.post_seen(&format!("/v1/reviews/{review}/decline"), body)
         .await
         .expect(204);
-    let own = rita.get("/v1/conflicts").await.expect(200);
+    let own = rita.get("/v1/conflicts?open=true").await.expect(200);
     assert!(!own.text.contains(&project), "{}", own.text);
     assert_eq!(own.json()["data"][0]["review_id"], review);
     let seen = stage.admin.get("/v1/conflicts?open=true").await.expect(200);
