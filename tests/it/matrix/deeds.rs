@@ -246,12 +246,12 @@ impl Deeds<'_> {
             self.one("withdraw_review", "adam", Method::DELETE, &path, json!({}))
                 .await;
         }
-        let grants = format!("/v1/accounts/{}/grants", self.stage.id("sita"));
+        let grants = format!("/v1/accounts/{}/grants", self.stage.id("kim"));
         let role = json!({ "role": "reviewer", "scope": { "kind": "network" } });
         self.stage.post("adam", &grants, role).await;
         let application = format!("/v1/applications/{}", self.stage.id("ac"));
         let mut given = Vec::new();
-        for name in ["rev", "sita"] {
+        for name in ["rev", "kim"] {
             let body = json!({ "account_id": self.stage.id(name) });
             let path = format!("{application}/reviews");
             let made = self.post("assign_reviewer", "carl", &path, body).await;
@@ -260,7 +260,7 @@ impl Deeds<'_> {
         let decline = json!({ "reason": "No time" });
         self.post(
             "decline_review",
-            "sita",
+            "kim",
             &format!("{}/decline", given[1]),
             decline,
         )
