@@ -320,6 +320,7 @@ async fn a_blind_reviewer_finds_no_name_no_region_and_no_founder_anywhere() {
     ];
     let (mut ids, mut reviews) = (vec![founder.id.clone()], Vec::new());
     let rita = reviewer(world, "Rita").await;
+    world.pass(chrono::Duration::minutes(7));
     for number in 1..4 {
         let title = format!("cnry-title{number}");
         let mut body = crate::support::world::new_project(&title);
