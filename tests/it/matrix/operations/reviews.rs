@@ -51,10 +51,6 @@ fn to_run(who: &Subject, cohort: &'static str) -> Option<u16> {
     forbidden_unless(runs_call(who, cohort))
 }
 
-fn nothing_there(_: &Subject, _: &'static str) -> Option<u16> {
-    Some(404)
-}
-
 fn of_calls(stage: &Stage) -> Vec<Row> {
     let mut empty = rubric(json!({}));
     empty["criteria"][0]["scale"]["max"] = json!(1);
@@ -68,13 +64,13 @@ fn of_calls(stage: &Stage) -> Vec<Row> {
         row(
             "show_rubric",
             PEOPLE,
-            calls(stage, nothing_there, |case| case),
+            calls(stage, |_, _| Some(404), |case| case),
         ),
         row("put_rubric", "staff", put(rubric(json!({})), empty)),
         row(
             "show_committee",
             "staff",
-            calls(stage, nothing_there, |case| case),
+            calls(stage, |_, _| Some(404), |case| case),
         ),
         row("put_committee", "staff", put(committee(0), committee(1))),
         row(
