@@ -501,10 +501,6 @@ async fn finds_nothing_by_asking(stage: &Stage, rita: &Client, ids: &[String]) {
         refused.errors(),
         pairs(&[("/project_id", "unknown-reference")])
     );
-    stage
-        .assign(application, &stage.coordinator)
-        .await
-        .refused(409, "no-such-role");
     let path = format!("/v1/accounts/{}/grants", stage.coordinator.id);
     let role = json!({ "role": "reviewer", "scope": { "kind": "network" } });
     stage.admin.post(&path, role).await.expect(201);
