@@ -181,9 +181,6 @@ pub fn leads(
 }
 
 /// Whether there is such an organisation.
-///
-/// # Errors
-/// The database's.
 pub fn has_organisation(conn: &mut Conn, id: OrganisationId) -> Result<bool> {
     let one = organisations::table.find(id).select(organisations::id);
     let found: Option<OrganisationId> = one.get_result(conn).optional()?;

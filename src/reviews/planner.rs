@@ -281,3 +281,163 @@ fn unmet(facts: &Facts, pairs: &[Pair], loads: &[Load]) -> Vec<Unmet> {
     }
     unmet
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::auth::{Actor, Grant, Scope};
+    use crate::db::{Json, Moment};
+    use crate::network::{CallId, ProgrammeId};
+    use proptest::prelude::*;
+
+    fn id(number: usize) -> Uuid {
+        Uuid::from_u128(number as u128 + 1)
+    }
+
+    fn call() -> Call {
+        let at = Moment::new("2026-03-02T09:00:00Z".parse().unwrap());
+        Call {
+            id: CallId(id(0)),
+            slug: "call".into(),
+            programme_id: ProgrammeId(id(0)),
+            cohort_id: None,
+            names: Json(serde_json::json!({})),
+            opens_at: at,
+            closes_at: at,
+            version: 1,
+            created_at: at,
+            updated_at: at,
+        }
+    }
+
+    fn candidate(
+        number: usize,
+        languages: Vec<Lang>,
+        sector: Sector,
+        load: i32,
+        most: i32,
+    ) -> Candidate {
+        let account = AccountId(id(1000 + number));
+        let grant = Grant {
+            role: Role::Reviewer,
+            scope: Scope::Network,
+        };
+        Candidate {
+            account,
+            rights: Caller {
+                actor: Actor::Account(account),
+                grants: vec![grant],
+                ..Caller::nobody()
+            },
+            profile: Profile {
+                sectors: vec![sector],
+                languages,
+                region: None,
+                max_load: most,
+            },
+            organisations: BTreeSet::new(),
+            load,
+        }
+    }
+
+    fn item(number: usize, language: Lang, wanted: i32) -> Item {
+        Item {
+            application: ApplicationId(id(number)),
+            project: ProjectId(id(number)),
+            region: Some("BE1".into()),
+            language,
+            sector: Sector::Medtech,
+            organisations: BTreeSet::new(),
+            known: BTreeSet::new(),
+            wanted,
+        }
+    }
+
+    fn facts(candidates: Vec<Candidate>, items: Vec<Item>) -> Facts {
+        Facts {
+            call: call(),
+            blind: true,
+            avoid_own_region: true,
+            avoid_own_organisation: true,
+            candidates,
+            items,
+            conflicts: BTreeSet::new(),
+        }
+    }
+
+    fn language() -> impl Strategy<Value = Lang> {
+        prop_oneof![Just(Lang::Fr), Just(Lang::Nl)]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 200, ..ProptestConfig::default() })]
+
+        #[test]
+        fn nobody_gets_what_is_forbidden_or_too_much_and_no_need_stays_open_for_nothing(
+            people in prop::collection::vec((language(), any::<bool>(), 0..3_i32, 0..6_i32), 1..8),
+            wanted in prop::collection::vec((language(), 0..4_i32), 1..9),
+            conflicts in prop::collection::btree_set((0..8_usize, 0..9_usize), 0..20),
+        ) {
+            let candidates = people.iter().enumerate().map(|(number, (language, both, load, most))| {
+                let languages = if *both { vec![Lang::Fr, Lang::Nl] } else { vec![*language] };
+                candidate(number, languages, Sector::Pharma, *load, *most)
+            });
+            let items = wanted.iter().enumerate().map(|(number, (language, wanted))| item(number, *language, *wanted));
+            let mut facts = facts(candidates.collect(), items.collect());
+            facts.conflicts = conflicts
+                .iter()
+                .map(|(who, what)| (AccountId(id(1000 + who)), ProjectId(id(*what))))
+                .collect();
+            let plan = plan(&facts);
+            let mut seen = BTreeSet::new();
+            for pair in &plan.pairs {
+                let who = facts.candidates.iter().find(|one| one.account == pair.account_id).unwrap();
+                let item = facts.items.iter().find(|one| one.application == pair.application_id).unwrap();
+                prop_assert_eq!(facts.keeps_from(who, item), None);
+                prop_assert!(seen.insert((pair.application_id, pair.account_id)), "twice");
+            }
+            for load in &plan.loads {
+                let who = facts.candidates.iter().find(|one| one.account == load.account_id).unwrap();
+                prop_assert!(load.after <= who.profile.max_load.max(load.before));
+            }
+            for item in &facts.items {
+                let given = count(&plan.pairs, |pair| pair.application_id == item.application);
+                let unmet = plan.unmet.iter().find(|one| one.application_id == item.application);
+                prop_assert_eq!(given + unmet.map_or(0, |one| one.missing), item.wanted);
+                // Everybody who is not chosen is left out for a reason that is shown.
+                if let Some(unmet) = unmet {
+                    let left_out: i32 = unmet.excluded.values().sum();
+                    prop_assert_eq!(usize::try_from(left_out + given).unwrap(), facts.candidates.len());
+                }
+            }
+        }
+
+        #[test]
+        fn the_load_is_even_where_nothing_stands_in_the_way(
+            people in 1..9_usize,
+            items in 1..12_usize,
+            wanted in 1..4_i32,
+        ) {
+            let candidates = (0..people).map(|number| {
+                let sector = if number % 2 == 0 { Sector::Medtech } else { Sector::Pharma };
+                candidate(number, vec![Lang::Fr], sector, 0, 100)
+            });
+            let items = (0..items).map(|number| item(number, Lang::Fr, wanted));
+            let plan = plan(&facts(candidates.collect(), items.collect()));
+            let loads: Vec<i32> = plan.loads.iter().map(|one| one.after).collect();
+            let (most, least) = (loads.iter().max().unwrap(), loads.iter().min().unwrap());
+            prop_assert!(most - least <= 1, "{:?}", loads);
+        }
+    }
+
+    #[test]
+    fn of_two_who_are_free_the_one_who_knows_the_field_reviews() {
+        let candidates = vec![
+            candidate(0, vec![Lang::Fr], Sector::Pharma, 0, 9),
+            candidate(1, vec![Lang::Fr], Sector::Medtech, 0, 9),
+        ];
+        let plan = plan(&facts(candidates, vec![item(0, Lang::Fr, 1)]));
+        assert_eq!(plan.pairs[0].account_id, AccountId(id(1001)));
+        assert_eq!(plan.pairs[0].reasons, [Reason::Language, Reason::Sector]);
+    }
+}

@@ -637,6 +637,105 @@ async fn walk_decisions(walk: &mut Walk<'_>, admin: &Client, founder: &Client) {
     }
 }
 
+/// Reviews of two applications, by hand and by plan, with a conflict of interest and a committee.
+async fn walk_reviews(walk: &mut Walk<'_>, admin: &Client, founder: &Client) {
+    let world = walk.world;
+    let (call, _) = world.open_call(4, &[]).await;
+    let (rita, remy) = (
+        crate::reviews::reviewer(world, "Rita").await,
+        crate::reviews::reviewer(world, "Remy").await,
+    );
+    let at: &[&str] = &[&call];
+    let rubric = crate::reviews::rubric(json!({ "reviews_per_application": 1 }));
+    walk.take(admin, "PUT", "/v1/calls/{id}/rubric", at, rubric)
+        .await;
+    let members = json!([{ "account_id": admin.id, "region": "BE1" }]);
+    let committee = json!({ "members": members, "needed_per_region": 0 });
+    walk.take(admin, "PUT", "/v1/calls/{id}/committee", at, committee)
+        .await;
+    let profile = json!({ "sectors": [], "languages": ["fr"], "max_load": 5 });
+    walk.take(
+        &rita,
+        "PUT",
+        "/v1/me/reviewer-profile",
+        &[],
+        profile.clone(),
+    )
+    .await;
+    let path = "/v1/accounts/{id}/reviewer-profile";
+    walk.take(admin, "PUT", path, &[&remy.id], profile).await;
+    let project = world.project(founder, "Secret Lantern").await;
+    let application = world.submitted(founder, &project, &call).await;
+    let plan = walk
+        .take(admin, "POST", "/v1/calls/{id}/review-plans", at, json!({}))
+        .await;
+    let path = "/v1/review-plans/{id}/application";
+    walk.take(admin, "POST", path, &[&id(&plan)], json!({}))
+        .await;
+    let planned = admin.list("/v1/reviews").await.remove(0);
+    walk.take(
+        admin,
+        "DELETE",
+        "/v1/reviews/{id}",
+        &[&id(&planned)],
+        json!({}),
+    )
+    .await;
+    let mut given = Vec::new();
+    for who in [&rita, &remy] {
+        let body = json!({ "account_id": who.id });
+        let path = "/v1/applications/{id}/reviews";
+        given.push(id(&walk
+            .take(admin, "POST", path, &[&application], body)
+            .await));
+    }
+    let draft = json!({
+        "scores": { "need": 4, "team": 2 }, "comment": "The lamp shines", "private_note": "Doubtful",
+        "recommendation": "accept",
+    });
+    walk.take(&rita, "PUT", "/v1/reviews/{id}", &[&given[0]], draft)
+        .await;
+    walk.take(
+        &rita,
+        "POST",
+        "/v1/reviews/{id}/submission",
+        &[&given[0]],
+        json!({}),
+    )
+    .await;
+    let decline = json!({ "reason": "Doubts about my time" });
+    walk.take(
+        &remy,
+        "POST",
+        "/v1/reviews/{id}/decline",
+        &[&given[1]],
+        decline,
+    )
+    .await;
+    let vote = json!({ "vote": "for" });
+    walk.take(
+        admin,
+        "PUT",
+        "/v1/applications/{id}/vote",
+        &[&application],
+        vote,
+    )
+    .await;
+    let conflict = json!({ "review_id": given[0], "note": "I own a Lantern" });
+    let noted = walk
+        .take(&rita, "POST", "/v1/conflicts", &[], conflict)
+        .await;
+    let reason = json!({ "reason": "No Lantern any more" });
+    walk.take(
+        admin,
+        "POST",
+        "/v1/conflicts/{id}/end",
+        &[&id(&noted)],
+        reason,
+    )
+    .await;
+}
+
 async fn walk_sessions(walk: &mut Walk<'_>, project: &str, coach: &Client) {
     let booking = json!({
         "starts_at": "2026-03-03T09:00:00Z", "planned_minutes": 60, "place": "Lantern Hall",
@@ -723,6 +822,7 @@ async fn every_operation_that_succeeds_has_its_entry_and_none_tells_who_somebody
     walk_gateway(&mut walk, &admin, &founder, &coordinator).await;
     walk_decisions(&mut walk, &admin, &founder).await;
     walk_journey(&mut walk, &project, &founder, &coordinator).await;
+    walk_reviews(&mut walk, &admin, &founder).await;
     world.database.execute("UPDATE mails SET state = 'dead'");
     let mail = world
         .database

@@ -24,6 +24,7 @@ pub async fn all(stage: &Stage) -> BTreeSet<&'static str> {
     deeds.network().await;
     deeds.projects().await;
     deeds.gateway().await;
+    deeds.reviews().await;
     deeds.applications().await;
     deeds.team().await;
     deeds.decisions().await;
@@ -292,6 +293,111 @@ impl Deeds<'_> {
         }
         let path = format!("/v1/calls/{call}/releases");
         self.post("release_decisions", "carl", &path, json!({}))
+            .await;
+    }
+
+    async fn put(&mut self, id: &'static str, who: &str, path: &str, body: Value) -> Answer {
+        self.one(id, who, Method::PUT, path, body).await
+    }
+
+    async fn read(&mut self, id: &'static str, who: &str, path: &str) -> Answer {
+        self.one(id, who, Method::GET, path, json!({})).await
+    }
+
+    async fn reviews(&mut self) {
+        let call = format!("/v1/calls/{}", self.stage.id("k1"));
+        let rubric =
+            crate::reviews::rubric(json!({ "reviews_per_application": 1, "scores_shared": true }));
+        self.put("put_rubric", "adam", &format!("{call}/rubric"), rubric)
+            .await;
+        self.read("show_rubric", "rev", &format!("{call}/rubric"))
+            .await;
+        let profile = json!({ "sectors": ["medtech"], "languages": ["en"], "max_load": 9 });
+        let path = "/v1/me/reviewer-profile";
+        self.put("put_own_reviewer_profile", "rev", path, profile.clone())
+            .await;
+        self.read("show_own_reviewer_profile", "rev", path).await;
+        let path = format!("/v1/accounts/{}/reviewer-profile", self.stage.id("rev"));
+        self.put("put_reviewer_profile", "carl", &path, profile)
+            .await;
+        self.read("show_reviewer_profile", "carl", &path).await;
+        let path = format!("{call}/review-plans");
+        let plan = self
+            .post("make_review_plan", "adam", &path, json!({}))
+            .await;
+        let path = format!("/v1/review-plans/{}", plan.text_at("/id"));
+        self.read("show_review_plan", "adam", &path).await;
+        self.post(
+            "apply_review_plan",
+            "adam",
+            &format!("{path}/application"),
+            json!({}),
+        )
+        .await;
+        for review in self.stage.client("adam").list("/v1/reviews").await {
+            let path = format!("/v1/reviews/{}", review["id"].as_str().unwrap_or_default());
+            self.one("withdraw_review", "adam", Method::DELETE, &path, json!({}))
+                .await;
+        }
+        let grants = format!("/v1/accounts/{}/grants", self.stage.id("kim"));
+        let role = json!({ "role": "reviewer", "scope": { "kind": "network" } });
+        self.stage.post("adam", &grants, role).await;
+        let application = format!("/v1/applications/{}", self.stage.id("ac"));
+        let mut given = Vec::new();
+        for name in ["rev", "kim"] {
+            let body = json!({ "account_id": self.stage.id(name) });
+            let path = format!("{application}/reviews");
+            let made = self.post("assign_reviewer", "carl", &path, body).await;
+            given.push(format!("/v1/reviews/{}", made.text_at("/id")));
+        }
+        let decline = json!({ "reason": "No time" });
+        self.post(
+            "decline_review",
+            "kim",
+            &format!("{}/decline", given[1]),
+            decline,
+        )
+        .await;
+        let review = given[0].clone();
+        let draft = json!({ "scores": { "need": 4, "team": 2 }, "recommendation": "accept" });
+        self.put("draft_review", "rev", &review, draft).await;
+        self.post(
+            "submit_review",
+            "rev",
+            &format!("{review}/submission"),
+            json!({}),
+        )
+        .await;
+        self.read("show_review", "carl", &review).await;
+        self.read("list_peer_reviews", "rev", &format!("{review}/peers"))
+            .await;
+        let members = json!([{ "account_id": self.stage.id("carl"), "region": "BE1" }]);
+        let committee = json!({ "members": members, "needed_per_region": 0 });
+        self.put(
+            "put_committee",
+            "adam",
+            &format!("{call}/committee"),
+            committee,
+        )
+        .await;
+        self.read("show_committee", "carl", &format!("{call}/committee"))
+            .await;
+        let vote = json!({ "vote": "for" });
+        self.put(
+            "vote_on_application",
+            "carl",
+            &format!("{application}/vote"),
+            vote,
+        )
+        .await;
+        let conflict = json!({ "account_id": self.stage.id("rev"), "project_id": self.stage.id("pc"), "note": "Cousins" });
+        let noted = self
+            .post("note_conflict", "carl", "/v1/conflicts", conflict)
+            .await;
+        let path = format!("/v1/conflicts/{}", noted.text_at("/id"));
+        self.read("show_conflict", "rev", &path).await;
+        let reason = json!({ "reason": "No cousins" });
+        self.post("end_conflict", "carl", &format!("{path}/end"), reason)
             .await;
     }
 }

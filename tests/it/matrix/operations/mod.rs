@@ -8,6 +8,7 @@ pub mod forms;
 mod gateway;
 pub mod network;
 mod projects;
+mod reviews;
 
 use super::cases::Row;
 use super::world::Stage;
@@ -18,6 +19,7 @@ pub fn rows(stage: &Stage) -> Vec<Row> {
     rows.extend(projects::rows(stage));
     rows.extend(coaching::rows(stage));
     rows.extend(documents::rows(stage));
+    rows.extend(reviews::rows(stage));
     rows.extend(forms::rows(stage));
     rows.extend(gateway::rows(stage));
     rows.extend(decisions::rows(stage));
