@@ -616,5 +616,7 @@ async fn of_two_answers_at_once_one_counts() {
     let mut statuses: Vec<u16> = both.iter().map(|one| one.status.as_u16()).collect();
     statuses.sort_unstable();
     assert_eq!(statuses, [200, 409]);
+    let late = both.into_iter().find(|one| one.status == 409);
+    late.expect("the other").refused(409, "routing-answered");
     assert_eq!(at.world.count("applications"), before + 1);
 }
