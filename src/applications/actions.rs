@@ -24,6 +24,7 @@ use crate::forms::{self, Form};
 use crate::http::Seen;
 use crate::network::{self, Call, CallId, CohortId, Pillar};
 use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
+use crate::schema::Shapes;
 
 /// Starts a draft.
 ///
@@ -205,6 +206,31 @@ pub fn override_rule(
 /// The database's.
 pub fn reasons_against(
     conn: &mut Conn,
+    shapes: &Shapes,
+    application: &Application,
+    project: &Project,
+    now: Moment,
+) -> Result<Vec<Reason>> {
+    let mut reasons = judged(conn, application, project, now)?;
+    let form = match application.form_id {
+        Some(form) if application.state != ApplicationState::Draft => {
+            Some(forms::find(conn, form)?)
+        }
+        _ => forms::of_call(conn, application.call_id)?,
+    };
+    if let Some(form) = form {
+        let faults = form.faults(shapes, &application.answers.0, project.pillar)?;
+        reasons.extend(faults.into_iter().map(eligibility::plain));
+    }
+    Ok(reasons)
+}
+
+/// What the call's rules say of an application, its answers left out.
+///
+/// # Errors
+/// The database's.
+pub fn judged(
+    conn: &mut Conn,
     application: &Application,
     project: &Project,
     now: Moment,
@@ -243,7 +269,7 @@ pub fn submit(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Applica
     };
     let before = noted(tx, &application);
     let form = answered_form(tx, &mut application)?;
-    let call = eligible(tx, &application, &project, form.as_ref())?;
+    let call = eligible(tx, &application, &project)?;
     let open_fields = open.as_ref().map(Returned::open_fields);
     let frozen = content(
         &application,
@@ -273,19 +299,10 @@ pub fn submit(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Applica
 }
 
 /// The call, if nothing stands against the application's submission.
-fn eligible(
-    tx: &mut Tx<'_>,
-    application: &Application,
-    project: &Project,
-    form: Option<&Form>,
-) -> Result<Call> {
-    let judged = reasons_against(tx.conn, application, project, tx.now)?;
+fn eligible(tx: &mut Tx<'_>, application: &Application, project: &Project) -> Result<Call> {
+    let judged = reasons_against(tx.conn, &tx.app.shapes, application, project, tx.now)?;
     let standing = judged.into_iter().filter(Reason::stands);
-    let mut reasons: Vec<FieldError> = standing.map(|reason| reason.told).collect();
-    if let Some(form) = form {
-        let answers = &application.answers.0;
-        reasons.extend(form.faults(&tx.app.shapes, answers, project.pillar)?);
-    }
+    let reasons: Vec<FieldError> = standing.map(|reason| reason.told).collect();
     if reasons.is_empty() {
         return network::call(tx.conn, application.call_id);
     }

@@ -1,16 +1,22 @@
 //! Runs a command for each application of a list, each in a savepoint of its own: one refusal stops none of the others.
 
 use crate::app::Tx;
-use crate::applications::{ApplicationId, Decision};
+use crate::applications::{self, ApplicationId, Decision, Return, Screen};
+use crate::auth::AccountId;
 use crate::db::dialect;
 use crate::decisions::{self, Verdict};
 use crate::error::{Error, Refused, Result};
 use crate::events::{self, Attempt};
 use crate::http::Seen;
+use crate::reviews;
 
 /// What is done to each application.
 #[derive(Debug, Clone)]
 pub enum Deed {
+    Screen(Screen),
+    Return(Return),
+    Assign(AccountId),
+    Tag(Vec<String>),
     Stage(Verdict),
     Unstage,
     Release,
@@ -85,6 +91,13 @@ fn is_passing(code: &str) -> bool {
 fn one(tx: &mut Tx<'_>, deed: &Deed, item: &Item) -> Result<Option<i64>> {
     let (id, seen) = (item.id, &item.seen);
     let version = match deed {
+        Deed::Screen(step) => applications::screen(tx, id, seen, step)?.version,
+        Deed::Return(back) => applications::send_back(tx, id, seen, back)?.version,
+        Deed::Assign(account) => reviews::assign(tx, id, *account)?.version,
+        Deed::Tag(tags) => {
+            applications::tag(tx, id, seen, tags)?;
+            return Ok(None);
+        }
         Deed::Stage(verdict) => decisions::stage(tx, id, Some(seen), verdict)?.version,
         Deed::Unstage => {
             decisions::unstage(tx, id, seen)?;

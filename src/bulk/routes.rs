@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::actions::{self, Deed, Done, Item};
-use crate::applications::ApplicationId;
-use crate::auth::policy;
+use crate::applications::{ApplicationId, ReturnApplication, ScreenApplication, Tag};
+use crate::auth::{AccountId, policy};
 use crate::decisions::{DecideApplication, StageDecision};
 use crate::error::{Blocker, FieldError, FieldErrors, Result};
 use crate::http::{Ctx, Reply, Routes, Seen, Valid, problem};
@@ -20,6 +20,17 @@ pub fn register(routes: &mut Routes) {
 #[derive(Deserialize, ToSchema)]
 #[serde(tag = "kind", rename_all = "snake_case", deny_unknown_fields)]
 enum Command {
+    /// Start or finish the screening of each.
+    Screen { screening: ScreenApplication },
+    /// Send each back to its founders.
+    Return { back: ReturnApplication },
+    /// Give each to the same reviewer.
+    Assign { account_id: AccountId },
+    /// Put the same tags on each.
+    Tag {
+        #[schema(max_items = 20, inline)]
+        tags: Vec<Tag>,
+    },
     /// Stage the same decision for each.
     Stage { decision: StageDecision },
     /// Take each staged decision away.
@@ -35,15 +46,19 @@ enum Command {
     },
 }
 
-impl From<Command> for Deed {
-    fn from(command: Command) -> Self {
-        match command {
-            Command::Stage { decision } => Self::Stage(decision.into()),
-            Command::Unstage => Self::Unstage,
-            Command::Release => Self::Release,
-            Command::Decide { decision } => Self::Decide(decision.into()),
-            Command::Reverse { reason } => Self::Reverse(reason),
-        }
+impl Command {
+    fn deed(self) -> Result<Deed> {
+        Ok(match self {
+            Self::Screen { screening } => Deed::Screen(screening.step()?),
+            Self::Return { back } => Deed::Return(back.into()),
+            Self::Assign { account_id } => Deed::Assign(account_id),
+            Self::Tag { tags } => Deed::Tag(tags.into_iter().map(|tag| tag.0).collect()),
+            Self::Stage { decision } => Deed::Stage(decision.into()),
+            Self::Unstage => Deed::Unstage,
+            Self::Release => Deed::Release,
+            Self::Decide { decision } => Deed::Decide(decision.into()),
+            Self::Reverse { reason } => Deed::Reverse(reason),
+        })
     }
 }
 
@@ -53,7 +68,7 @@ struct BulkItem {
     /// The application's.
     id: ApplicationId,
     /// The version that you have seen of what is changed: of the staged decision for `stage`, `unstage` and `release`, of
-    /// the application for the others. If left out, whatever there is.
+    /// the application for the others, but none for `assign`. If left out, whatever there is.
     version: Option<i64>,
 }
 
@@ -136,7 +151,7 @@ async fn bulk_applications(ctx: Ctx, body: Valid<Bulk>) -> Result<Reply> {
         items,
         dry_run,
     }) = body;
-    let (deed, lang) = (Deed::from(command), ctx.lang);
+    let (deed, lang) = (command.deed()?, ctx.lang);
     let items: Vec<Item> = items.into_iter().map(Item::from).collect();
     each_once(&items)?;
     ctx.write(move |tx| {

@@ -15,6 +15,7 @@ use crate::journey::{self, Admission};
 use crate::mail::outbox;
 use crate::network::{self, CallId};
 use crate::projects::{self, Project, may_manage};
+use crate::reviews;
 
 /// The events that tell of a decision, which its reversal takes back.
 const TELLING: &[&str] = &[
@@ -103,6 +104,9 @@ pub fn stage(
     {
         mistakes.push(FieldError::new("/cohort_id", "unknown-reference"));
     }
+    if let Some(pillar) = verdict.pillar {
+        mistakes.extend(applications::missing_in(tx, &application, pillar)?);
+    }
     if !mistakes.is_empty() {
         return Err(Error::invalid(mistakes));
     }
@@ -182,6 +186,7 @@ pub fn decide(
     decision: &Decision,
 ) -> Result<Application> {
     let (application, project) = applications::decide(tx, id, seen, decision)?;
+    reviews::committee_ready(tx.conn, &application)?;
     follow_up(tx, &application, &project, &Verdict::from(decision), false)?;
     Ok(application)
 }

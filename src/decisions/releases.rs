@@ -1,6 +1,7 @@
 //! Staged decisions go out: all of a call or some of them, in one transaction, now or at a set time.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use serde_json::json;
@@ -18,6 +19,7 @@ use crate::http::Seen;
 use crate::jobs::{self, Task};
 use crate::network::{self, CallId, CohortId};
 use crate::projects::{Project, State, may_manage};
+use crate::reviews;
 
 /// The job that releases at a set time.
 pub const RELEASE: &str = "release_decisions";
@@ -56,7 +58,7 @@ pub type Outlook = (bool, Vec<(Staged, Vec<FieldError>)>);
 pub fn outlook(tx: &mut Tx<'_>, call: CallId, wanted: Option<&[ApplicationId]>) -> Result<Outlook> {
     let ready = releasable(tx, call, wanted)?;
     let settings = store::settings(tx.conn, call)?;
-    let problems = problems_of(tx.conn, settings.as_ref(), &ready)?;
+    let problems = problems_of(tx, settings.as_ref(), &ready)?;
     let mut problems: BTreeMap<_, _> = problems.into_iter().collect();
     let offers = settings.is_some_and(|one| one.confirm_within_days.is_some());
     let with_problems = ready.into_iter().map(|(staged, _)| {
@@ -68,37 +70,47 @@ pub fn outlook(tx: &mut Tx<'_>, call: CallId, wanted: Option<&[ApplicationId]>) 
 
 /// Why each of some decisions cannot go out together with those before it.
 fn problems_of(
-    conn: &mut Conn,
+    tx: &mut Tx<'_>,
     settings: Option<&Settings>,
     ready: &[Ready],
 ) -> Result<Vec<(ApplicationId, Vec<FieldError>)>> {
     let mut rooms: BTreeMap<CohortId, Room> = BTreeMap::new();
     let mut found = Vec::new();
     for (staged, project) in ready {
-        let Some(cohort) = staged
-            .cohort_id
-            .filter(|_| staged.outcome == Outcome::Accept)
-        else {
-            continue;
-        };
         let pointer = format!("/applications/{}", staged.application_id);
-        let mut problems = Vec::new();
-        if matches!(project.state, State::Active | State::OnHold) {
-            problems.push(FieldError::new(&*pointer, "project-not-prospect"));
-        }
-        let room = match rooms.entry(cohort) {
-            std::collections::btree_map::Entry::Occupied(known) => known.into_mut(),
-            std::collections::btree_map::Entry::Vacant(new) => {
-                new.insert(places::room(conn, cohort, settings)?)
+        let mut problems = unspoken(tx.conn, staged, &pointer)?;
+        let accepts = staged.outcome == Outcome::Accept;
+        if let Some(cohort) = staged.cohort_id.filter(|_| accepts) {
+            if matches!(project.state, State::Active | State::OnHold) {
+                problems.push(FieldError::new(&*pointer, "project-not-prospect"));
             }
-        };
-        let lacks = room.take(project.region.as_deref());
-        problems.extend(lacks.iter().map(|lack| lack.field(&pointer)));
+            let room = match rooms.entry(cohort) {
+                Entry::Occupied(known) => known.into_mut(),
+                Entry::Vacant(new) => new.insert(places::room(tx.conn, cohort, settings)?),
+            };
+            let lacks = room.take(project.region.as_deref());
+            problems.extend(lacks.iter().map(|lack| lack.field(&pointer)));
+        }
         if !problems.is_empty() {
             found.push((staged.application_id, problems));
         }
     }
     Ok(found)
+}
+
+/// The regions whose members of the committee have yet to speak on an application.
+fn unspoken(conn: &mut Conn, staged: &Staged, pointer: &str) -> Result<Vec<FieldError>> {
+    let application = applications::find(conn, staged.application_id)?;
+    match reviews::committee_ready(conn, &application) {
+        Ok(()) => Ok(Vec::new()),
+        Err(Error::Refused(mut refused)) => {
+            for error in &mut refused.fields {
+                pointer.clone_into(&mut error.pointer);
+            }
+            Ok(refused.fields)
+        }
+        Err(error) => Err(error),
+    }
 }
 
 /// Releases decisions now, or sets the time for it.
@@ -174,7 +186,7 @@ fn ready(tx: &mut Tx<'_>, call: CallId, wanted: Option<&[ApplicationId]>) -> Res
 /// Lets them go, all or none.
 fn let_go(tx: &mut Tx<'_>, call: CallId, ready: &[Ready]) -> Result<i32> {
     let settings = store::settings(tx.conn, call)?;
-    let problems = problems_of(tx.conn, settings.as_ref(), ready)?;
+    let problems = problems_of(tx, settings.as_ref(), ready)?;
     if !problems.is_empty() {
         let mut refused = Refused::new(Refusal::ReleaseRefused.code());
         refused.fields = problems.into_iter().flat_map(|(_, found)| found).collect();

@@ -6,7 +6,7 @@ mod routes;
 mod store;
 
 pub use actions::{NewLateEntry, judge, make_late_entry, redeem, set_rules, waive};
-pub use model::{Candidate, EligibilityRules, Overridden, Reason, WaivableRule};
+pub use model::{Candidate, EligibilityRules, Overridden, Reason, WaivableRule, plain};
 
 use crate::app::Slice;
 

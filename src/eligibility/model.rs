@@ -316,7 +316,9 @@ impl Facts<'_> {
     }
 }
 
-fn plain(told: FieldError) -> Reason {
+/// A reason that keeps an application out whatever anybody says.
+#[must_use]
+pub fn plain(told: FieldError) -> Reason {
     Reason {
         told,
         overridable: false,

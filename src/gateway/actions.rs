@@ -17,10 +17,12 @@ use crate::db::{Conn, Moment};
 use crate::eligibility::{self, Candidate, Reason};
 use crate::error::{Error, FieldError, OrNotFound, Result};
 use crate::events::{self, Fact};
+use crate::forms;
 use crate::http::Seen;
 use crate::lang::Names;
 use crate::network::{self, Call, CallId, Pillar, Programme, ProgrammeId};
 use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
+use crate::schema::Shapes;
 
 /// An application and what stands against it now; nothing is kept.
 #[derive(Debug, Clone)]
@@ -48,10 +50,16 @@ pub fn one(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Applic
 ///
 /// # Errors
 /// `not-found` where there is no such application for the caller.
-pub fn dry_run(conn: &mut Conn, caller: &Caller, id: ApplicationId, now: Moment) -> Result<DryRun> {
+pub fn dry_run(
+    conn: &mut Conn,
+    shapes: &Shapes,
+    caller: &Caller,
+    id: ApplicationId,
+    now: Moment,
+) -> Result<DryRun> {
     let application = one(conn, caller, id)?;
     let project = projects::find(conn, application.project_id)?;
-    let reasons = applications::reasons_against(conn, &application, &project, now)?;
+    let reasons = applications::reasons_against(conn, shapes, &application, &project, now)?;
     let alike = if may_manage(caller, &project) {
         others_like(conn, caller, &project, now)?
     } else {
@@ -175,7 +183,7 @@ fn standing(
 ) -> Result<Standing> {
     let is_own = call.id == application.call_id;
     let judged = if is_own {
-        applications::reasons_against(conn, application, project, now)?
+        applications::judged(conn, application, project, now)?
     } else {
         let candidate = Candidate {
             project,
@@ -339,7 +347,7 @@ fn go(
 /// Answers the other call with what was written already, submitted if it was and the other call's rules allow it now; else
 /// it is a draft, whose dry run says what is missing. The old one is withdrawn.
 fn to_call(tx: &mut Tx<'_>, application: &Application, call: CallId) -> Result<ApplicationId> {
-    let answers = carried(&application.answers.0);
+    let answers = carried(tx, call, &application.answers.0)?;
     let new = applications::create(tx, application.project_id, call, &answers)?;
     if application.submitted_at.is_some() {
         match applications::submit(tx, new.id, &Seen::Any) {
@@ -352,9 +360,18 @@ fn to_call(tx: &mut Tx<'_>, application: &Application, call: CallId) -> Result<A
     Ok(new.id)
 }
 
-/// The answers that go along.
-fn carried(answers: &Value) -> Map<String, Value> {
-    answers.as_object().cloned().unwrap_or_default()
+/// The answers that go along: those that the other call's form asks for, too, and would take as they are.
+fn carried(tx: &mut Tx<'_>, call: CallId, answers: &Value) -> Result<Map<String, Value>> {
+    let mut answers = answers.as_object().cloned().unwrap_or_default();
+    if let Some(form) = forms::of_call(tx.conn, call)? {
+        answers.retain(|key, _| form.definition.question(key).is_some());
+        let misfits = form.misfits(&tx.app.shapes, &answers)?;
+        answers.retain(|key, _| {
+            let here = format!("/answers/{key}");
+            !misfits.iter().any(|error| error.pointer.starts_with(&here))
+        });
+    }
+    Ok(answers)
 }
 
 fn record(

@@ -11,7 +11,7 @@ mod scoring;
 mod setup;
 mod store;
 
-pub use actions::told;
+pub use actions::{assign, told};
 pub use committee::committee_ready;
 pub use model::{Review, ReviewId, Rubric};
 pub use store::{review, rubric};

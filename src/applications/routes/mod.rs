@@ -3,6 +3,8 @@
 mod receipts;
 mod screening;
 
+pub use screening::{ReturnApplication, ScreenApplication, Tag};
+
 use actix_web::web::Path;
 use actix_web::{HttpResponse, get, patch, post};
 use serde::{Deserialize, Serialize};

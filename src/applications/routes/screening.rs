@@ -36,7 +36,7 @@ crate::words! {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ScreenApplication {
+pub struct ScreenApplication {
     step: ScreeningStep,
     /// For the finish.
     result: Option<ScreeningResult>,
@@ -60,7 +60,9 @@ struct ScreenApplication {
 
 impl ScreenApplication {
     /// The step, with everything that belongs to it and nothing else.
-    fn step(self) -> Result<Screen> {
+    /// # Errors
+    /// `invalid` where a field does not belong to the step, or is missing.
+    pub fn step(self) -> Result<Screen> {
         let is_return = self.result == Some(ScreeningResult::Return);
         let mut errors = FieldErrors::default();
         let mut expect = |at: &'static str, belongs: bool, is_needed: bool, is_there: bool| {
@@ -167,7 +169,7 @@ fn managed(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<()> {
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-struct ReturnApplication {
+pub struct ReturnApplication {
     /// What it opens, as JSON Pointers like `/answers/need` and `/project/title`.
     #[schema(min_items = 1, max_items = 200)]
     fields: Vec<String>,
@@ -180,6 +182,23 @@ struct ReturnApplication {
     due_on: Option<NaiveDate>,
 }
 
+impl From<ReturnApplication> for Return {
+    fn from(body: ReturnApplication) -> Self {
+        let ReturnApplication {
+            fields,
+            message,
+            reasons,
+            due_on,
+        } = body;
+        Self {
+            fields,
+            message,
+            reasons,
+            due_on,
+        }
+    }
+}
+
 /// Send an application back to its founders: exactly the named fields open, with the questions that their answers bring
 /// up, and the clock stands still until it comes again.
 #[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), request_body = ReturnApplication, responses((status = 200, body = super::ApplicationOut)))]
@@ -190,18 +209,7 @@ async fn return_application(
     body: Valid<ReturnApplication>,
 ) -> Result<Reply> {
     let (id, seen) = (id.into_inner(), ctx.seen()?);
-    let Valid(ReturnApplication {
-        fields,
-        message,
-        reasons,
-        due_on,
-    }) = body;
-    let back = Return {
-        fields,
-        message,
-        reasons,
-        due_on,
-    };
+    let back = Return::from(body.0);
     ctx.write(move |tx| shown(screening::send_back(tx, id, &seen, &back)?))
         .await
 }
@@ -265,7 +273,7 @@ struct PutTags {
 #[derive(Deserialize, ToSchema)]
 #[serde(transparent)]
 #[schema(min_length = 1, max_length = 40, pattern = "^[a-z0-9][a-z0-9-]*$")]
-struct Tag(String);
+pub struct Tag(pub String);
 
 /// The tags of an application, for those who manage it.
 #[utoipa::path(tag = "applications", params(("id" = ApplicationId, Path)), responses((status = 200, body = TagsOut)))]

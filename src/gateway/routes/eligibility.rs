@@ -92,7 +92,8 @@ struct EligibilityOut {
 #[post("/v1/applications/{id}/eligibility")]
 async fn check_eligibility(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let (id, now, lang) = (id.into_inner(), ctx.now, ctx.lang);
-    let found = ctx.read(move |conn, caller| actions::dry_run(conn, caller, id, now));
+    let app = ctx.app.clone();
+    let found = ctx.read(move |conn, caller| actions::dry_run(conn, &app.shapes, caller, id, now));
     let found = found.await?;
     let out = EligibilityOut {
         eligible: !found.reasons.iter().any(Reason::stands),
