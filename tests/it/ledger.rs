@@ -664,8 +664,21 @@ async fn walk_reviews(walk: &mut Walk<'_>, admin: &Client, founder: &Client) {
     .await;
     let path = "/v1/accounts/{id}/reviewer-profile";
     walk.take(admin, "PUT", path, &[&remy.id], profile).await;
+    walk_plan(walk, admin, founder, &call, &rita, &remy).await;
+}
+
+/// A review by plan and two by hand, a vote, and a conflict of interest.
+async fn walk_plan(
+    walk: &mut Walk<'_>,
+    admin: &Client,
+    founder: &Client,
+    call: &str,
+    rita: &Client,
+    remy: &Client,
+) {
+    let (world, at) = (walk.world, &[call]);
     let project = world.project(founder, "Secret Lantern").await;
-    let application = world.submitted(founder, &project, &call).await;
+    let application = world.submitted(founder, &project, call).await;
     let plan = walk
         .take(admin, "POST", "/v1/calls/{id}/review-plans", at, json!({}))
         .await;
@@ -682,21 +695,31 @@ async fn walk_reviews(walk: &mut Walk<'_>, admin: &Client, founder: &Client) {
     )
     .await;
     let mut given = Vec::new();
-    for who in [&rita, &remy] {
+    for who in [rita, remy] {
         let body = json!({ "account_id": who.id });
         let path = "/v1/applications/{id}/reviews";
         given.push(id(&walk
             .take(admin, "POST", path, &[&application], body)
             .await));
     }
+    walk_scores(walk, admin, (rita, remy), &application, &given).await;
+}
+
+async fn walk_scores(
+    walk: &mut Walk<'_>,
+    admin: &Client,
+    (rita, remy): (&Client, &Client),
+    application: &str,
+    given: &[String],
+) {
     let draft = json!({
         "scores": { "need": 4, "team": 2 }, "comment": "The lamp shines", "private_note": "Doubtful",
         "recommendation": "accept",
     });
-    walk.take(&rita, "PUT", "/v1/reviews/{id}", &[&given[0]], draft)
+    walk.take(rita, "PUT", "/v1/reviews/{id}", &[&given[0]], draft)
         .await;
     walk.take(
-        &rita,
+        rita,
         "POST",
         "/v1/reviews/{id}/submission",
         &[&given[0]],
@@ -705,7 +728,7 @@ async fn walk_reviews(walk: &mut Walk<'_>, admin: &Client, founder: &Client) {
     .await;
     let decline = json!({ "reason": "Doubts about my time" });
     walk.take(
-        &remy,
+        remy,
         "POST",
         "/v1/reviews/{id}/decline",
         &[&given[1]],
@@ -717,13 +740,13 @@ async fn walk_reviews(walk: &mut Walk<'_>, admin: &Client, founder: &Client) {
         admin,
         "PUT",
         "/v1/applications/{id}/vote",
-        &[&application],
+        &[application],
         vote,
     )
     .await;
     let conflict = json!({ "review_id": given[0], "note": "I own a Lantern" });
     let noted = walk
-        .take(&rita, "POST", "/v1/conflicts", &[], conflict)
+        .take(rita, "POST", "/v1/conflicts", &[], conflict)
         .await;
     let reason = json!({ "reason": "No Lantern any more" });
     walk.take(

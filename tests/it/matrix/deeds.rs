@@ -321,6 +321,13 @@ impl Deeds<'_> {
         self.put("put_reviewer_profile", "carl", &path, profile)
             .await;
         self.read("show_reviewer_profile", "carl", &path).await;
+        self.plan_of_reviews(&call).await;
+        self.review_by_hand().await;
+        self.committee(&call).await;
+        self.conflict().await;
+    }
+
+    async fn plan_of_reviews(&mut self, call: &str) {
         let path = format!("{call}/review-plans");
         let plan = self
             .post("make_review_plan", "adam", &path, json!({}))
@@ -339,6 +346,9 @@ impl Deeds<'_> {
             self.one("withdraw_review", "adam", Method::DELETE, &path, json!({}))
                 .await;
         }
+    }
+
+    async fn review_by_hand(&mut self) {
         let grants = format!("/v1/accounts/{}/grants", self.stage.id("kim"));
         let role = json!({ "role": "reviewer", "scope": { "kind": "network" } });
         self.stage.post("adam", &grants, role).await;
@@ -371,6 +381,10 @@ impl Deeds<'_> {
         self.read("show_review", "carl", &review).await;
         self.read("list_peer_reviews", "rev", &format!("{review}/peers"))
             .await;
+    }
+
+    async fn committee(&mut self, call: &str) {
+        let application = format!("/v1/applications/{}", self.stage.id("ac"));
         let members = json!([{ "account_id": self.stage.id("carl"), "region": "BE1" }]);
         let committee = json!({ "members": members, "needed_per_region": 0 });
         self.put(
@@ -390,6 +404,9 @@ impl Deeds<'_> {
             vote,
         )
         .await;
+    }
+
+    async fn conflict(&mut self) {
         let conflict = json!({ "account_id": self.stage.id("rev"), "project_id": self.stage.id("pc"), "note": "Cousins" });
         let noted = self
             .post("note_conflict", "carl", "/v1/conflicts", conflict)

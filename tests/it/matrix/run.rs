@@ -269,62 +269,27 @@ async fn key(stage: &Stage, maker: &str) -> String {
 /// The entries of the ledger that are no refusals.
 const MEANT: &str = "kind NOT IN ('attempt.refused', 'session.refused')";
 
+/// Tables whose rows have versions, and the others.
+const VERSIONED: &str = "\
+    accounts api_keys applications assignments calls coaching_sessions cohorts committees conflicts documents \
+    eligibility_rules forms invitations mails milestones notifications place_settings places projects releases \
+    review_plans reviewer_profiles reviews routings rubrics staged_decisions";
+const COUNTED: &str = "\
+    application_readers application_receipts application_returns application_screenings application_tags \
+    committee_votes decisions eligibility_overrides grants held_work idempotency_keys jobs known_places \
+    late_entry_codes one_time_codes refresh_tokens stays superseded_events transitions updates";
+
 /// How much every table holds, and how often its rows were changed. The note of a refusal is none of it, nor are the
 /// buckets that count wrong guesses.
 fn digest(stage: &Stage) -> Vec<String> {
-    let versioned = [
-        "accounts",
-        "api_keys",
-        "applications",
-        "assignments",
-        "calls",
-        "coaching_sessions",
-        "cohorts",
-        "documents",
-        "invitations",
-        "eligibility_rules",
-        "committees",
-        "conflicts",
-        "mails",
-        "milestones",
-        "notifications",
-        "place_settings",
-        "places",
-        "projects",
-        "routings",
-        "releases",
-        "staged_decisions",
-        "review_plans",
-        "reviewer_profiles",
-        "reviews",
-        "rubrics",
-    ];
-    let counted = [
-        "eligibility_overrides",
-        "late_entry_codes",
-        "decisions",
-        "superseded_events",
-        "application_readers",
-        "committee_votes",
-        "grants",
-        "held_work",
-        "idempotency_keys",
-        "jobs",
-        "known_places",
-        "one_time_codes",
-        "refresh_tokens",
-        "stays",
-        "transitions",
-        "updates",
-    ];
-    let sum = |table: &&str| {
+    let sum = |table| {
         format!(
             "SELECT '{table} ' || count(*) || ' ' || coalesce(sum(version), 0) AS t FROM {table}"
         )
     };
-    let count = |table: &&str| format!("SELECT '{table} ' || count(*) AS t FROM {table}");
-    let mut parts: Vec<String> = versioned.iter().map(sum).collect();
-    parts.extend(counted.iter().map(count));
+    let count = |table| format!("SELECT '{table} ' || count(*) AS t FROM {table}");
+    let mut parts: Vec<String> = VERSIONED.split_whitespace().map(sum).collect();
+    parts.extend(COUNTED.split_whitespace().map(count));
     for (table, condition) in [
         ("events", MEANT),
         ("grants", "valid_to IS NULL"),

@@ -1,89 +1,32 @@
 //! How the network's data is kept and found.
 
+mod regions;
+
 use chrono::NaiveDate;
 use diesel::prelude::*;
 
-use super::files::{
-    CallPart, CohortPart, MandatePart, OrganisationPart, PostalFile, ProgrammePart, ProvincePart,
-    RangePart, ReasonPart, RegionPart,
+pub use regions::{
+    postal_rules, provinces, put_postal_codes, put_province, put_region, put_screening_reason,
+    region_names, regions, screening_reasons,
 };
+
+use super::files::{CallPart, CohortPart, MandatePart, OrganisationPart, ProgrammePart};
 use super::model::{
     Call, CallId, Cohort, CohortId, Mandate, MandateId, Organisation, OrganisationId, Pillar,
-    PostalRule, Programme, ProgrammeId, ProgrammeRow, Province, Quota, Region, Responsibility,
-    RuleId, names,
+    Programme, ProgrammeId, ProgrammeRow, Quota, Responsibility,
 };
 use crate::app::Tx;
 use crate::db::dialect::{self, Each};
 use crate::db::schema::{
-    calls, cohort_quotas as quotas, cohorts, mandates, organisations, postal_codes, programmes,
-    provinces, regions, screening_reasons as reasons,
+    calls, cohort_quotas as quotas, cohorts, mandates, organisations, programmes,
 };
 use crate::db::{Conn, Json, Moment};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::{Keyset, Seen};
-use crate::lang::Names;
 use crate::native;
 
 fn json(value: &impl serde::Serialize) -> Json {
     Json(serde_json::to_value(value).unwrap_or_default())
-}
-
-pub fn regions(conn: &mut Conn) -> Result<Vec<Region>> {
-    Ok(regions::table
-        .order(regions::code)
-        .select(Region::as_select())
-        .load(conn)?)
-}
-
-pub fn provinces(conn: &mut Conn) -> Result<Vec<Province>> {
-    Ok(provinces::table
-        .order(provinces::iso)
-        .select(Province::as_select())
-        .load(conn)?)
-}
-
-/// The names of a region.
-///
-/// # Errors
-/// `not-found` where there is no such region.
-pub fn region_names(conn: &mut Conn, code: &str) -> Result<Names> {
-    let found: Json = regions::table
-        .find(code)
-        .select(regions::names)
-        .get_result(conn)
-        .or_not_found()?;
-    Ok(names(&found))
-}
-
-/// The reasons of the network's screening, by code.
-///
-/// # Errors
-/// The database's.
-pub fn screening_reasons(conn: &mut Conn) -> Result<Vec<(String, Names)>> {
-    let all: Vec<(String, Json)> = reasons::table.order(reasons::code).load(conn)?;
-    let named = all.into_iter().map(|(code, found)| (code, names(&found)));
-    Ok(named.collect())
-}
-
-pub fn put_screening_reason(tx: &mut Tx<'_>, part: &ReasonPart) -> Result<()> {
-    let put = diesel::insert_into(reasons::table)
-        .values((
-            reasons::code.eq(&part.code),
-            reasons::names.eq(json(&part.names)),
-        ))
-        .on_conflict(reasons::code)
-        .do_update()
-        .set(reasons::names.eq(json(&part.names)));
-    Each(put).execute(tx.conn)?;
-    Ok(())
-}
-
-pub fn postal_rules(conn: &mut Conn, country: &str) -> Result<Vec<PostalRule>> {
-    let rules = postal_codes::table.filter(postal_codes::country.eq(country));
-    Ok(rules
-        .order(postal_codes::low)
-        .select(PostalRule::as_select())
-        .load(conn)?)
 }
 
 /// Which organisations a list shows.
@@ -372,75 +315,6 @@ pub fn mandates_on(conn: &mut Conn, on: NaiveDate) -> Result<Vec<(Mandate, Organ
     Ok(valid
         .select((Mandate::as_select(), Organisation::as_select()))
         .load(conn)?)
-}
-
-pub fn put_region(tx: &mut Tx<'_>, part: &RegionPart) -> Result<()> {
-    let set = (
-        regions::iso.eq(&part.iso),
-        regions::names.eq(json(&part.names)),
-        regions::languages.eq(json(&part.languages)),
-    );
-    let row = (regions::code.eq(&part.code), set.clone());
-    let put = diesel::insert_into(regions::table)
-        .values(row)
-        .on_conflict(regions::code)
-        .do_update()
-        .set(set);
-    Each(put).execute(tx.conn)?;
-    Ok(())
-}
-
-pub fn put_province(tx: &mut Tx<'_>, part: &ProvincePart) -> Result<()> {
-    let set = (
-        provinces::region.eq(&part.region),
-        provinces::nuts2.eq(&part.nuts2),
-        provinces::names.eq(json(&part.names)),
-    );
-    let row = (provinces::iso.eq(&part.iso), set.clone());
-    let put = diesel::insert_into(provinces::table)
-        .values(row)
-        .on_conflict(provinces::iso)
-        .do_update()
-        .set(set);
-    Each(put).execute(tx.conn)?;
-    Ok(())
-}
-
-/// Replaces a country's postal codes.
-pub fn put_postal_codes(tx: &mut Tx<'_>, file: &PostalFile) -> Result<()> {
-    diesel::delete(postal_codes::table.filter(postal_codes::country.eq(&file.country)))
-        .execute(tx.conn)?;
-    for part in &file.ranges {
-        insert_postal_rule(tx, &file.country, part, false)?;
-    }
-    for part in &file.exceptions {
-        insert_postal_rule(tx, &file.country, part, true)?;
-    }
-    Ok(())
-}
-
-fn insert_postal_rule(
-    tx: &mut Tx<'_>,
-    country: &str,
-    part: &RangePart,
-    is_exception: bool,
-) -> Result<()> {
-    let id: RuleId = tx.new_id();
-    diesel::insert_into(postal_codes::table)
-        .values((
-            postal_codes::id.eq(id),
-            postal_codes::country.eq(country),
-            postal_codes::low.eq(&part.low),
-            postal_codes::high.eq(&part.high),
-            postal_codes::region.eq(&part.region),
-            postal_codes::province.eq(&part.province),
-            postal_codes::languages.eq(json(&part.languages)),
-            postal_codes::is_exception.eq(is_exception),
-            postal_codes::valid_from.eq(part.valid_from),
-            postal_codes::valid_to.eq(part.valid_to),
-        ))
-        .execute(tx.conn)?;
-    Ok(())
 }
 
 /// Adds an organisation, or changes the one with its slug where something differs. Its successor follows later,
