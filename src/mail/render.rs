@@ -163,7 +163,7 @@ mod tests {
             "inviter": "Ada <b>Lovelace</b>", "days": 14, "member": "Bea",
             "message": "Tell more <please>", "fields": "Need; Team", "reasons": optional("Answers are unclear"),
             "due_on": optional("2018-04-01"), "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
-            "expires_at": "2018-03-15 09:00 UTC", "label": "R-7Q2", "due_at": optional("2018-03-15 09:00 UTC"),
+            "expires_at": "2018-03-15 09:00 UTC", "label": "R-7Q2", "application_link": "https://c.example.org/v1/applications/1", "due_at": optional("2018-03-15 09:00 UTC"),
         })
     }
 
