@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+use crate::applications::ApplicationId;
 use crate::auth::callers::Callers;
 use crate::auth::guard::Credentials;
 use crate::auth::passwords::Passwords;
@@ -111,6 +112,8 @@ pub struct App {
     pub identify: fn(&mut Conn, &Credentials, Moment) -> Result<Option<Caller>>,
     /// Finds where a person's mail goes; likewise.
     pub recipient: fn(&mut Conn, AccountId) -> Result<Option<Recipient>>,
+    /// Whether a document is there as evidence of an application, itself or its project's; given by the slice that keeps them.
+    pub is_evidence: fn(&mut Conn, Uuid, ApplicationId) -> Result<bool>,
     /// Whether anybody is to hear of a kind of event; given by the slice that tells.
     pub is_told: fn(&str) -> bool,
     stopping: AtomicBool,
@@ -171,6 +174,7 @@ impl App {
             bell: Notify::new(),
             identify,
             recipient: crate::accounts::recipient,
+            is_evidence: crate::documents::is_evidence,
             is_told: crate::notifications::is_told,
             stopping: AtomicBool::new(false),
             config,

@@ -11,7 +11,7 @@ use super::model::{
 };
 use super::store;
 use crate::accounts;
-use crate::app::Tx;
+use crate::app::{App, Tx};
 use crate::auth::secrets::sha256;
 use crate::auth::{AccountId, Caller, Role};
 use crate::canonical;
@@ -24,7 +24,6 @@ use crate::forms::{self, Form};
 use crate::http::Seen;
 use crate::network::{self, Call, CallId, CohortId, Pillar};
 use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
-use crate::schema::Shapes;
 
 /// Starts a draft.
 ///
@@ -206,7 +205,7 @@ pub fn override_rule(
 /// The database's.
 pub fn reasons_against(
     conn: &mut Conn,
-    shapes: &Shapes,
+    app: &App,
     application: &Application,
     project: &Project,
     now: Moment,
@@ -219,7 +218,16 @@ pub fn reasons_against(
         _ => forms::of_call(conn, application.call_id)?,
     };
     if let Some(form) = form {
-        let faults = form.faults(shapes, &application.answers.0, project.pillar)?;
+        let answers = &application.answers.0;
+        let mut faults = form.faults(&app.shapes, answers, project.pillar)?;
+        for (key, document) in form.files(answers) {
+            if !(app.is_evidence)(conn, document, application.id)? {
+                faults.push(FieldError::new(
+                    format!("/answers/{key}"),
+                    "unknown-reference",
+                ));
+            }
+        }
         reasons.extend(faults.into_iter().map(eligibility::plain));
     }
     Ok(reasons)
@@ -300,7 +308,7 @@ pub fn submit(tx: &mut Tx<'_>, id: ApplicationId, seen: &Seen) -> Result<Applica
 
 /// The call, if nothing stands against the application's submission.
 fn eligible(tx: &mut Tx<'_>, application: &Application, project: &Project) -> Result<Call> {
-    let judged = reasons_against(tx.conn, &tx.app.shapes, application, project, tx.now)?;
+    let judged = reasons_against(tx.conn, tx.app, application, project, tx.now)?;
     let standing = judged.into_iter().filter(Reason::stands);
     let reasons: Vec<FieldError> = standing.map(|reason| reason.told).collect();
     if reasons.is_empty() {

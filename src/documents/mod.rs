@@ -7,7 +7,7 @@ mod store;
 mod sweep;
 
 pub use model::{Document, DocumentId, Owner};
-pub use store::of_application;
+pub use store::{is_evidence, of_application};
 pub use sweep::{Audit, audit, sweep};
 
 use crate::app::Slice;

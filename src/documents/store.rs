@@ -1,11 +1,12 @@
 //! How documents are kept and found.
 
 use diesel::prelude::*;
+use uuid::Uuid;
 
 use super::model::{Document, DocumentId, Home, NewDocument, Owner, Standing};
 use crate::app::Tx;
 use crate::applications::ApplicationId;
-use crate::db::schema::documents;
+use crate::db::schema::{applications, documents};
 use crate::db::{Conn, Moment};
 use crate::error::{Error, OrNotFound, Result};
 use crate::http::Keyset;
@@ -45,6 +46,23 @@ pub fn list(
         "updated_at" => documents::updated_at, Moment;
     });
     Ok(query.select(Document::as_select()).load(conn)?)
+}
+
+/// Whether a document is kept for an application, or for the project that it is of.
+///
+/// # Errors
+/// The database's.
+pub fn is_evidence(conn: &mut Conn, id: Uuid, application: ApplicationId) -> Result<bool> {
+    let project = applications::table
+        .filter(applications::id.eq(application))
+        .select(applications::project_id);
+    let kept = documents::table
+        .filter(documents::id.eq(DocumentId(id)))
+        .filter(documents::state.eq(Standing::Kept))
+        .filter(documents::project_id.eq_any(project))
+        .select((documents::id, documents::application_id));
+    let found: Option<(DocumentId, Option<ApplicationId>)> = kept.get_result(conn).optional()?;
+    Ok(found.is_some_and(|(_, of)| of.is_none_or(|of| of == application)))
 }
 
 /// The documents of an application, for slices that answer for who may read them.

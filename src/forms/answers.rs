@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
 use serde_json::{Map, Value};
+use uuid::Uuid;
 
 use super::definition::{Definition, Question, QuestionKind, Rule};
 use super::json_schema;
@@ -48,6 +49,20 @@ impl Form {
     pub fn shown(&self, answers: &Value) -> Value {
         let hidden = self.hidden(answers);
         kept(answers, |key| !hidden.contains(key))
+    }
+
+    /// The documents that answers name, each with its question's key, as far as the questions are shown.
+    #[must_use]
+    pub fn files<'a>(&'a self, answers: &'a Value) -> Vec<(&'a str, Uuid)> {
+        let hidden = self.hidden(answers);
+        let asked = self.definition.questions().filter(|question| {
+            question.kind == QuestionKind::File && !hidden.contains(question.key.as_str())
+        });
+        let named = asked.filter_map(|question| {
+            let id = answers.get(&question.key)?.as_str()?.parse().ok()?;
+            Some((question.key.as_str(), id))
+        });
+        named.collect()
     }
 
     /// The answers that reviewers see: to questions that are shown, meant for them, and not about a person.

@@ -9,7 +9,7 @@ use super::matches::{Initiative, Needs, Standing, of_call, of_mandate, of_progra
 use super::model::{Answer, Refusal, Routing, RoutingId, RoutingState, is_theirs};
 use super::store;
 use crate::accounts;
-use crate::app::Tx;
+use crate::app::{App, Tx};
 use crate::applications::{self, Application, ApplicationId, ApplicationState};
 use crate::auth::{AccountId, Caller, Role};
 use crate::coaching;
@@ -22,7 +22,6 @@ use crate::http::Seen;
 use crate::lang::Names;
 use crate::network::{self, Call, CallId, Pillar, Programme, ProgrammeId};
 use crate::projects::{self, Project, ProjectId, may_manage, may_represent};
-use crate::schema::Shapes;
 
 /// An application and what stands against it now; nothing is kept.
 #[derive(Debug, Clone)]
@@ -52,14 +51,14 @@ pub fn one(conn: &mut Conn, caller: &Caller, id: ApplicationId) -> Result<Applic
 /// `not-found` where there is no such application for the caller.
 pub fn dry_run(
     conn: &mut Conn,
-    shapes: &Shapes,
+    app: &App,
     caller: &Caller,
     id: ApplicationId,
     now: Moment,
 ) -> Result<DryRun> {
     let application = one(conn, caller, id)?;
     let project = projects::find(conn, application.project_id)?;
-    let reasons = applications::reasons_against(conn, shapes, &application, &project, now)?;
+    let reasons = applications::reasons_against(conn, app, &application, &project, now)?;
     let alike = if may_manage(caller, &project) {
         others_like(conn, caller, &project, now)?
     } else {

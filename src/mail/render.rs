@@ -150,7 +150,7 @@ mod tests {
     /// A value for everything that any template may use.
     fn sample(filled: bool) -> Value {
         let optional = |text: &'static str| if filled { text } else { "" };
-        json!({
+        let mut values = json!({
             "name": "Ada <b>Lovelace</b>", "network": "HealthTech.Belgium", "base_url": "https://c.example.org",
             "link": "https://c.example.org/v1/projects/1?a=1&b=2", "hours": 48, "token": "abc",
             "project": "Sangalux <demo>", "reference": "P-2K7QX", "actor": optional("Bea"),
@@ -159,12 +159,18 @@ mod tests {
             "cohort": optional("2018"), "reason": optional("Because"), "reason_text": "team", "lesson": optional("Ask first"),
             "role_text": "lead coach", "milestone": "Need confirmed", "confidence": "green",
             "destination": "Spring call <2>",
+        });
+        let more = json!({
             "coach": "Bea", "starts_at": "2018-03-01 09:00 UTC", "minutes": 60, "place": optional("Rue <1>"),
             "inviter": "Ada <b>Lovelace</b>", "days": 14, "member": "Bea",
             "message": "Tell more <please>", "fields": "Need; Team", "reasons": optional("Answers are unclear"),
             "due_on": optional("2018-04-01"), "meeting_link": optional("https://meet.example.org/1"), "agenda": "Need & team",
             "expires_at": "2018-03-15 09:00 UTC", "label": "R-7Q2", "application_link": "https://c.example.org/v1/applications/1", "due_at": optional("2018-03-15 09:00 UTC"),
-        })
+        });
+        if let (Value::Object(values), Value::Object(more)) = (&mut values, more) {
+            values.extend(more);
+        }
+        values
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use reqwest::Method;
 use serde_json::{Value, json};
 
+use crate::documents::PDF;
 use crate::forms::{every_kind, form, option, put, question, write};
 use crate::support::world::World;
 use crate::support::{Answer, Client};
@@ -27,6 +28,17 @@ async fn draft(world: &World, owner: &Client, call: &str, answers: Value) -> Str
 
 async fn patch(client: &Client, path: &str, answers: Value) -> Answer {
     client.patch(path, "*", json!({ "answers": answers })).await
+}
+
+/// Uploads the deck that an answer then names.
+async fn bring_deck(client: &Client, path: &str) {
+    let kept = client
+        .upload(&format!("{path}/documents"), "deck.pdf", PDF)
+        .await
+        .expect(201);
+    patch(client, path, json!({ "deck": kept.text_at("/id") }))
+        .await
+        .expect(200);
 }
 
 async fn submit(client: &Client, path: &str) -> Answer {
@@ -389,6 +401,21 @@ async fn staff_change_answers_on_behalf_and_what_was_submitted_stays() {
         world.coordinator("Carl", "BE1").await,
     );
     let path = draft(&world, &ada, &call, right()).await;
+    // The deck is nobody's document yet; somebody else's would not do either.
+    let refused = submit(&ada, &path).await.refused(422, "not-eligible");
+    assert_eq!(errors(&refused), pairs(&[("deck", "unknown-reference")]));
+    let other = draft(&world, &ada, &call, json!({})).await;
+    let theirs = ada
+        .upload(&format!("{other}/documents"), "deck.pdf", PDF)
+        .await
+        .expect(201)
+        .text_at("/id");
+    patch(&ada, &path, json!({ "deck": theirs }))
+        .await
+        .expect(200);
+    let refused = submit(&ada, &path).await.refused(422, "not-eligible");
+    assert_eq!(errors(&refused), pairs(&[("deck", "unknown-reference")]));
+    bring_deck(&ada, &path).await;
     let receipt = submit(&ada, &path).await.expect(200).json();
     patch(&ada, &path, json!({ "beds": 5 }))
         .await
@@ -444,6 +471,7 @@ async fn a_receipt_is_a_page_to_print_in_the_reader_s_language() {
     let mut answers = right();
     answers["name"] = "<b>&Lux".into();
     let path = draft(&world, &ada, &call, answers).await;
+    bring_deck(&ada, &path).await;
     let receipt = submit(&ada, &path).await.expect(200).json();
     let path = format!("{path}/receipt");
     let ask = |accept: &str, query: &str| {

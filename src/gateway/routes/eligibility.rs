@@ -93,7 +93,7 @@ struct EligibilityOut {
 async fn check_eligibility(ctx: Ctx, id: Path<ApplicationId>) -> Result<Reply> {
     let (id, now, lang) = (id.into_inner(), ctx.now, ctx.lang);
     let app = ctx.app.clone();
-    let found = ctx.read(move |conn, caller| actions::dry_run(conn, &app.shapes, caller, id, now));
+    let found = ctx.read(move |conn, caller| actions::dry_run(conn, &app, caller, id, now));
     let found = found.await?;
     let out = EligibilityOut {
         eligible: !found.reasons.iter().any(Reason::stands),
