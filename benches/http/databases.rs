@@ -18,6 +18,9 @@ pub const SECRET: &str = "the secret of a benchmark is none";
 const CARELESS: &str =
     "PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; PRAGMA temp_store = MEMORY;";
 
+/// The threads that made the demo may take a moment to close the file.
+const PATIENT: &str = "PRAGMA busy_timeout = 20000;";
+
 /// One database, and whatever a server on it needs to know.
 #[derive(Debug, Clone)]
 pub struct Database {
@@ -116,7 +119,9 @@ fn gateway_rows(to: Dialect, settings: &Settings) -> String {
 fn open(folder: &Path, name: &str) -> anyhow::Result<SqliteConnection> {
     let path = folder.join(name);
     let path = path.to_str().context("the folder's name is no text")?;
-    Ok(SqliteConnection::establish(path)?)
+    let mut conn = SqliteConnection::establish(path)?;
+    conn.batch_execute(PATIENT)?;
+    Ok(conn)
 }
 
 fn fill_copy(folder: &Path, from: &str, name: &str, rows: &str) -> anyhow::Result<()> {

@@ -193,8 +193,9 @@ impl Operation {
             Self::CreateApplication => application(share, stock.calls)?,
             Self::Transition => transition(share),
             Self::Scores => Request::get(format!(
-                "/v1/calls/{}/scores?sort=-weighted&limit=100",
-                Row::GateCall.id(1)
+                "/v1/calls/{}/scores?sort=-weighted&limit={LISTED}",
+                Row::GateCall.id(1),
+                LISTED = gateway::LISTED
             )),
             Self::Submit => gateway::submission(share, stock.drafts)?,
         })

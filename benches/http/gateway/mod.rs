@@ -8,13 +8,14 @@ pub mod seed;
 use std::path::Path;
 use std::time::Instant;
 
+use anyhow::{Context, bail};
 use serde_json::{Value, json};
 
 use crate::Settings;
 use crate::client::Request;
 use crate::databases::{self, Database};
 use crate::figures::{Figures, count, micros};
-use crate::operations::{Operation, Row};
+use crate::operations::{Operation, Row, Share, Stock};
 use crate::postgres::Cluster;
 use crate::rounds::{self, Party};
 use crate::servers;
@@ -24,6 +25,8 @@ pub use requests::submission;
 
 /// Applications to the call whose scores are listed.
 pub const SCORED: u64 = 10_000;
+/// How many of them a list shows.
+pub const LISTED: usize = 100;
 /// Calls whose decisions are released, one after the other, and the decisions of each.
 pub const RELEASES: u64 = 5;
 pub const DECISIONS: u64 = 500;
@@ -61,6 +64,7 @@ async fn measure(
 ) -> anyhow::Result<Gateway> {
     eprintln!("measuring: the gateway on {name}");
     let party = Party::colonnade(servers::colonnade(database)?).await?;
+    check_scores(&party).await?;
     let scores = rounds::alone(&party, Operation::Scores, settings).await?;
     let releases = release(&party, settings).await?;
     let submitted = rounds::alone(&party, Operation::Submit, settings).await?;
@@ -69,6 +73,21 @@ async fn measure(
         operations: vec![(Operation::Scores, scores), (Operation::Submit, submitted)],
         releases,
     })
+}
+
+/// A list that lacks something would be listed faster.
+async fn check_scores(party: &Party) -> anyhow::Result<()> {
+    let request = Operation::Scores.request(&Share::first(), &Stock::default());
+    let mut connection = party.connect().await?;
+    let answer = connection.send(&request.context("no request")?).await?;
+    let body: Value = serde_json::from_slice(answer.body)?;
+    let listed = body.get("data").and_then(Value::as_array);
+    let both = |one: &&Value| one.get("reviews").and_then(Value::as_u64) == Some(2);
+    let complete = listed.into_iter().flatten().filter(both).count();
+    if complete != LISTED {
+        bail!("of the listed scores {complete} stand for two reviews, not {LISTED}");
+    }
+    Ok(())
 }
 
 /// Releases the decisions of one call after the other. What follows from one is done before the next one begins.

@@ -11,7 +11,7 @@ use crate::seed::{Dialect, numbers};
 const MOST_PER_SECOND: u64 = 4_000;
 const REVIEWERS: u64 = 40;
 /// The three parts of what applies lie so far apart in their numbers.
-const APART: u64 = 1_000_000;
+const APART: u64 = 100_000_000;
 const CRITERIA: [&str; 5] = ["need", "novelty", "team", "market", "plan"];
 
 /// How many drafts there are: enough until the last round is over.
