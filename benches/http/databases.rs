@@ -17,7 +17,6 @@ pub const SECRET: &str = "the secret of a benchmark is none";
 /// Makes filling fast. Nothing of this stays in the file.
 const CARELESS: &str =
     "PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; PRAGMA temp_store = MEMORY;";
-
 /// The threads that made the demo may take a moment to close the file.
 const PATIENT: &str = "PRAGMA busy_timeout = 20000;";
 
