@@ -18,6 +18,8 @@ pub struct Request {
     path: String,
     headers: String,
     body: String,
+    /// Of somebody else than whom the connection asks for.
+    token: Option<String>,
 }
 
 impl Request {
@@ -27,6 +29,7 @@ impl Request {
             path,
             headers: String::new(),
             body: String::new(),
+            token: None,
         }
     }
 
@@ -42,6 +45,22 @@ impl Request {
         Self { body, ..request }
     }
 
+    pub fn empty_post(path: String) -> Self {
+        let request = Self {
+            method: "POST",
+            ..Self::get(path)
+        };
+        request.with("content-length", "0")
+    }
+
+    /// Asks for somebody else than the connection does.
+    pub fn by(self, token: String) -> Self {
+        Self {
+            token: Some(token),
+            ..self
+        }
+    }
+
     pub fn with(mut self, header: &str, value: &str) -> Self {
         self.headers.push_str(&format!("{header}: {value}\r\n"));
         self
@@ -54,7 +73,9 @@ impl Request {
             path,
             headers,
             body,
+            token: own,
         } = self;
+        let token = own.as_deref().unwrap_or(token);
         let token = if token.is_empty() {
             String::new()
         } else {

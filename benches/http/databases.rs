@@ -8,6 +8,7 @@ use diesel::connection::SimpleConnection;
 use diesel::prelude::*;
 
 use crate::Settings;
+use crate::gateway;
 use crate::postgres::Cluster;
 use crate::seed::{self, Dialect};
 
@@ -16,6 +17,8 @@ pub const SECRET: &str = "the secret of a benchmark is none";
 /// Makes filling fast. Nothing of this stays in the file.
 const CARELESS: &str =
     "PRAGMA synchronous = OFF; PRAGMA cache_size = -500000; PRAGMA temp_store = MEMORY;";
+/// The threads that made the demo may take a moment to close the file.
+const PATIENT: &str = "PRAGMA busy_timeout = 20000;";
 
 /// One database, and whatever a server on it needs to know.
 #[derive(Debug, Clone)]
@@ -97,10 +100,27 @@ pub fn grown(folder: &Path, name: &str, projects: u64) -> anyhow::Result<Databas
     Ok(database)
 }
 
+/// The file of the gateway's rows.
+///
+/// # Errors
+/// When the demo is not as it is thought to be, or the disk is full.
+pub fn gateway_file(folder: &Path, settings: &Settings) -> anyhow::Result<Database> {
+    eprintln!("filling a database for the gateway");
+    let rows = gateway_rows(Dialect::Sqlite, settings);
+    fill_copy(folder, "demo.db", "gateway.db", &rows)?;
+    Ok(file(folder, "gateway.db"))
+}
+
+fn gateway_rows(to: Dialect, settings: &Settings) -> String {
+    [seed::cohort(to), gateway::seed::rows(to, settings)].concat()
+}
+
 fn open(folder: &Path, name: &str) -> anyhow::Result<SqliteConnection> {
     let path = folder.join(name);
     let path = path.to_str().context("the folder's name is no text")?;
-    Ok(SqliteConnection::establish(path)?)
+    let mut conn = SqliteConnection::establish(path)?;
+    conn.batch_execute(PATIENT)?;
+    Ok(conn)
 }
 
 fn fill_copy(folder: &Path, from: &str, name: &str, rows: &str) -> anyhow::Result<()> {
@@ -127,23 +147,49 @@ pub async fn databases(
     folder: &Path,
     settings: &Settings,
 ) -> anyhow::Result<Pair> {
-    let database = |name: &str| Database {
-        url: cluster.url(name),
-        mails: folder.join("mail"),
-        postmaster: Some(cluster.postmaster),
-    };
-    let pair = Pair {
-        colonnade: database("colonnade"),
-        floor: database("floor"),
-    };
-    cluster.execute("postgres", "CREATE DATABASE colonnade")?;
-    make_demo(&pair.colonnade).await?;
     let rows = [
         seed::cohort(Dialect::Pg),
         seed::stock(Dialect::Pg, settings),
     ];
-    cluster.execute("colonnade", &format!("BEGIN; {} COMMIT;", rows.concat()))?;
-    cluster.execute("colonnade", "VACUUM ANALYZE")?;
+    let colonnade = filled(cluster, folder, "colonnade", &rows.concat()).await?;
     cluster.copy("colonnade", "floor").await?;
-    Ok(pair)
+    let floor = on(cluster, folder, "floor");
+    Ok(Pair { colonnade, floor })
+}
+
+/// The database of the gateway's rows on PostgreSQL.
+///
+/// # Errors
+/// When the demo is not as it is thought to be, or the disk is full.
+pub async fn gateway(
+    cluster: &Cluster,
+    folder: &Path,
+    settings: &Settings,
+) -> anyhow::Result<Database> {
+    eprintln!("filling a database for the gateway");
+    let rows = gateway_rows(Dialect::Pg, settings);
+    filled(cluster, folder, "gateway", &rows).await
+}
+
+fn on(cluster: &Cluster, folder: &Path, name: &str) -> Database {
+    Database {
+        url: cluster.url(name),
+        mails: folder.join("mail"),
+        postmaster: Some(cluster.postmaster),
+    }
+}
+
+/// A database with the demo and some rows.
+async fn filled(
+    cluster: &Cluster,
+    folder: &Path,
+    name: &str,
+    rows: &str,
+) -> anyhow::Result<Database> {
+    cluster.execute("postgres", &format!("CREATE DATABASE {name}"))?;
+    let database = on(cluster, folder, name);
+    make_demo(&database).await?;
+    cluster.execute(name, &format!("BEGIN; {rows} COMMIT;"))?;
+    cluster.execute(name, "VACUUM ANALYZE")?;
+    Ok(database)
 }

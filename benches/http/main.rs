@@ -1,13 +1,14 @@
 //! Colonnade beside a bare actix-web + diesel server (the floor): the same rows and the same requests, in one run.
 //!
 //! `cargo bench --bench http` measures, prints, and writes `docs/performance.md`; `cargo bench --bench http --
-//! instructions` counts instructions. The executable starts itself again with `floor URL PORT` to be the floor.
+//! instructions` counts instructions, and `-- gateway` measures the gateway alone. The executable starts itself again with `floor URL PORT` to be the floor.
 
 mod client;
 mod databases;
 mod figures;
 mod floor;
 mod footprint;
+mod gateway;
 mod growth;
 mod instructions;
 mod machine;
@@ -59,6 +60,7 @@ fn main() -> ExitCode {
         _ if is_bench && has("instructions") => run(async |folder, settings| {
             instructions::measure(folder, settings, has("--keep")).await
         }),
+        _ if is_bench && has("gateway") => run(measure_gateway),
         _ if is_bench => run(measure),
         _ => {
             eprintln!("run this as `cargo bench --bench http`; nothing was measured");
@@ -98,10 +100,14 @@ async fn measure(folder: &Path, settings: &Settings) -> anyhow::Result<bool> {
     databases::demo(folder).await?;
     let pair = databases::files(folder, settings)?;
     report.memory_after = measure_pair(&pair, SQLITE, &mut report).await?;
+    let gateway = gateway::on_sqlite(folder, settings).await?;
+    report.gateways.push(gateway);
     match postgres::Cluster::start(folder)? {
         Some(cluster) => {
             let pair = databases::databases(&cluster, folder, settings).await?;
             measure_pair(&pair, POSTGRESQL, &mut report).await?;
+            let gateway = gateway::on_postgresql(&cluster, folder, settings).await?;
+            report.gateways.push(gateway);
             report.postgresql = Some(cluster.version.clone());
         }
         None => eprintln!("no initdb: PostgreSQL is left out"),
@@ -116,6 +122,22 @@ async fn measure(folder: &Path, settings: &Settings) -> anyhow::Result<bool> {
         page::write(&report)?;
     }
     Ok(good)
+}
+
+/// The gateway on both databases, and nothing else. Leaves the page alone.
+async fn measure_gateway(folder: &Path, settings: &Settings) -> anyhow::Result<bool> {
+    let mut report = Report::new(*settings);
+    databases::demo(folder).await?;
+    let gateway = gateway::on_sqlite(folder, settings).await?;
+    report.gateways.push(gateway);
+    match postgres::Cluster::start(folder)? {
+        Some(cluster) => {
+            let gateway = gateway::on_postgresql(&cluster, folder, settings).await?;
+            report.gateways.push(gateway);
+        }
+        None => eprintln!("no initdb: PostgreSQL is left out"),
+    }
+    Ok(report.print())
 }
 
 /// All operations on one database. Gives the memory that Colonnade occupies after them, in MB.

@@ -4,6 +4,7 @@ use serde_json::json;
 use uuid::Uuid;
 
 use crate::client::Request;
+use crate::gateway;
 use crate::words;
 
 /// Projects of the cohort that are in a pillar, and those that have left it: 200 together.
@@ -35,6 +36,15 @@ pub enum Row {
     Other,
     OtherStay,
     OtherEntry,
+    GateCall,
+    Form,
+    Applicant,
+    Founder,
+    Ownership,
+    Session,
+    Entrant,
+    Reviewer,
+    Review,
 }
 
 /// The ids of added rows count on from here: a UUIDv7 with the kind in its middle and the number at its end.
@@ -63,6 +73,9 @@ pub enum Operation {
     Search,
     CreateApplication,
     Transition,
+    /// These two have no floor beside them.
+    Scores,
+    Submit,
 }
 
 /// One connection's part of an operation, kept from round to round so that no request comes twice.
@@ -79,6 +92,8 @@ pub struct Share {
 pub struct Stock {
     /// How many calls there are to answer.
     pub calls: u64,
+    /// How many drafts there are to submit.
+    pub drafts: u64,
     /// The tag of the dashboard as it is now.
     pub tag: String,
 }
@@ -113,6 +128,8 @@ impl Operation {
             Self::Search => "search 10 000 texts",
             Self::CreateApplication => "create an application",
             Self::Transition => "hold and resume",
+            Self::Scores => "list 100 of 10 000 scores",
+            Self::Submit => "submit 40 answers",
         }
     }
 
@@ -132,11 +149,16 @@ impl Operation {
     }
 
     pub fn writes(self) -> bool {
-        Self::WRITES.contains(&self)
+        Self::WRITES.contains(&self) || self == Self::Submit
     }
 
     pub fn connections(self) -> u64 {
-        if self.writes() { 64 } else { 16 }
+        match self {
+            // Few ask for the scores of a whole call.
+            Self::Scores => 4,
+            _ if self.writes() => 64,
+            _ => 16,
+        }
     }
 
     pub fn shares(self) -> Vec<Share> {
@@ -170,6 +192,12 @@ impl Operation {
             )),
             Self::CreateApplication => application(share, stock.calls)?,
             Self::Transition => transition(share),
+            Self::Scores => Request::get(format!(
+                "/v1/calls/{}/scores?sort=-weighted&limit={LISTED}",
+                Row::GateCall.id(1),
+                LISTED = gateway::LISTED
+            )),
+            Self::Submit => gateway::submission(share, stock.drafts)?,
         })
     }
 }

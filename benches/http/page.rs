@@ -1,9 +1,10 @@
 //! `docs/performance.md`, written from a run.
 
 use crate::figures::percentile;
+use crate::gateway::DECISIONS;
 use crate::instructions;
 use crate::machine;
-use crate::report::{Report, after, spread};
+use crate::report::{Report, after, after_milliseconds, spread};
 
 const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/docs/performance.md");
 
@@ -17,6 +18,7 @@ pub fn write(report: &Report) -> anyhow::Result<()> {
         targets(report),
         operations(report),
         waits(report),
+        gateway(report),
         counts()?,
         include_str!("page.md").to_owned(),
     ];
@@ -120,6 +122,44 @@ fn waits(report: &Report) -> String {
                 percentile(&seen.latencies, 99)
             ));
         }
+    }
+    text
+}
+
+fn gateway(report: &Report) -> String {
+    let mut text = String::from(
+        "## The gateway\n\n| operation | database | requests/s | slowest-fastest round | p50 ms | p99 ms | CPU µs | CPU µs after |\n|---|---|---|---|---|---|---|---|\n",
+    );
+    for one in &report.gateways {
+        for (operation, figures) in &one.operations {
+            text.push_str(&format!(
+                "| {} | {} | {:.0} | {} | {:.2} | {:.2} | {:.0} | {} |\n",
+                operation.name(),
+                one.database,
+                figures.rate(),
+                spread(figures),
+                figures.milliseconds(50),
+                figures.milliseconds(99),
+                figures.cpu_each(),
+                after(figures)
+            ));
+        }
+    }
+    text.push_str(&format!(
+        "\n| release {DECISIONS} decisions | releases | fastest ms | median ms | slowest ms | CPU ms | CPU ms after |\n|---|---|---|---|---|---|---|\n"
+    ));
+    for one in &report.gateways {
+        let releases = &one.releases;
+        text.push_str(&format!(
+            "| {} | {} | {:.0} | {:.0} | {:.0} | {:.0} | {} |\n",
+            one.database,
+            releases.latencies.len(),
+            releases.milliseconds(0),
+            releases.milliseconds(50),
+            releases.milliseconds(100),
+            releases.cpu_each() / 1000.0,
+            after_milliseconds(releases)
+        ));
     }
     text
 }

@@ -2,6 +2,7 @@
 
 use crate::Settings;
 use crate::figures::{Figures, percentile};
+use crate::gateway::{DECISIONS, Gateway};
 use crate::machine;
 use crate::rounds::Measured;
 use crate::saturation::{Both, Seen};
@@ -21,6 +22,7 @@ pub struct Report {
     pub rows: Vec<Row>,
     pub operations: Vec<(&'static str, Measured)>,
     pub waits: Vec<Waiting>,
+    pub gateways: Vec<Gateway>,
     /// Memory after the load of all operations, in MB.
     pub memory_after: f64,
 }
@@ -49,6 +51,7 @@ impl Report {
             rows: Vec::new(),
             operations: Vec::new(),
             waits: Vec::new(),
+            gateways: Vec::new(),
             memory_after: 0.0,
         }
     }
@@ -59,7 +62,7 @@ impl Report {
     }
 
     pub fn add(&mut self, measured: Measured, database: &'static str) {
-        self.rows.push(targets::of_operation(&measured, database));
+        self.rows.extend(targets::of_operation(&measured, database));
         self.operations.push((database, measured));
     }
 
@@ -89,6 +92,9 @@ impl Report {
                 good &= is_good(&format!("{}, {server}", one.operation.name()), figures);
             }
         }
+        for one in &self.gateways {
+            good &= print_gateway(one);
+        }
         println!();
         for one in &self.waits {
             print_waiting(one);
@@ -97,7 +103,12 @@ impl Report {
                 good = false;
             }
         }
-        print_targets(&self.rows);
+        for one in &self.gateways {
+            print_releases(one);
+        }
+        if !self.rows.is_empty() {
+            print_targets(&self.rows);
+        }
         good
     }
 }
@@ -124,7 +135,7 @@ fn print_head(report: &Report) {
         println!("THE MACHINE WAS BUSY before the run began: rely on instruction counts only");
     }
     println!(
-        "\n{:<22}{:<12}{:<11}{:>8}{:>15}{:>9}{:>9}{:>9}{:>9}{:>7}",
+        "\n{:<27}{:<12}{:<11}{:>8}{:>15}{:>9}{:>9}{:>9}{:>9}{:>7}",
         "operation",
         "database",
         "server",
@@ -144,17 +155,51 @@ fn print_operation(database: &str, one: &Measured) {
         (name, database, "colonnade", &one.ours),
         ("", "", "floor", &one.beside),
     ] {
-        println!(
-            "{name:<22}{database:<12}{server:<11}{:>8.0}{:>15}{:>9.2}{:>9.2}{:>9.0}{:>9}{:>7}",
-            figures.rate(),
-            spread(figures),
-            figures.milliseconds(50),
-            figures.milliseconds(99),
-            figures.cpu_each(),
-            after(figures),
-            figures.wrong
-        );
+        print_figures(name, database, server, figures);
     }
+}
+
+fn print_figures(name: &str, database: &str, server: &str, figures: &Figures) {
+    println!(
+        "{name:<27}{database:<12}{server:<11}{:>8.0}{:>15}{:>9.2}{:>9.2}{:>9.0}{:>9}{:>7}",
+        figures.rate(),
+        spread(figures),
+        figures.milliseconds(50),
+        figures.milliseconds(99),
+        figures.cpu_each(),
+        after(figures),
+        figures.wrong
+    );
+}
+
+/// Says whether every request was answered as it should be.
+fn print_gateway(gateway: &Gateway) -> bool {
+    let mut good = is_good("a release", &gateway.releases);
+    for (operation, figures) in &gateway.operations {
+        print_figures(operation.name(), gateway.database, "colonnade", figures);
+        good &= is_good(operation.name(), figures);
+    }
+    good
+}
+
+fn print_releases(gateway: &Gateway) {
+    let releases = &gateway.releases;
+    println!(
+        "releases of {DECISIONS} decisions, {}: {} of them, fastest {:.0} ms, median {:.0} ms, slowest {:.0} ms; CPU {:.0} ms each, {} ms after",
+        gateway.database,
+        releases.latencies.len(),
+        releases.milliseconds(0),
+        releases.milliseconds(50),
+        releases.milliseconds(100),
+        releases.cpu_each() / 1000.0,
+        after_milliseconds(releases)
+    );
+}
+
+/// The same as `after`, for what takes longer.
+pub fn after_milliseconds(figures: &Figures) -> String {
+    let mark = if figures.is_settled { "" } else { ">" };
+    format!("{mark}{:.0}", figures.cpu_after_each() / 1000.0)
 }
 
 /// The slowest and the fastest round.

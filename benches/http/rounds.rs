@@ -9,6 +9,7 @@ use tokio::task::JoinSet;
 use crate::Settings;
 use crate::client::{Connection, Request};
 use crate::figures::{Figures, count, micros};
+use crate::gateway;
 use crate::operations::{Operation, Share, Stock};
 use crate::seed;
 use crate::servers::Server;
@@ -66,6 +67,7 @@ impl Party {
     pub async fn stock(&self, operation: Operation, settings: &Settings) -> anyhow::Result<Stock> {
         let mut stock = Stock {
             calls: seed::calls(settings),
+            drafts: gateway::seed::drafts(settings),
             tag: String::new(),
         };
         if self.own_form(operation) == Operation::Unchanged {
@@ -141,6 +143,24 @@ pub async fn compare(
         ours: first.finish(),
         beside: second.finish(),
     })
+}
+
+/// Measures an operation on one server that has none beside it.
+///
+/// # Errors
+/// When the server is gone; wrong answers are figures.
+pub async fn alone(
+    party: &Party,
+    operation: Operation,
+    settings: &Settings,
+) -> anyhow::Result<Figures> {
+    eprintln!("measuring: {}", operation.name());
+    let mut side = Side::new(party, operation);
+    for _ in 0..settings.rounds {
+        side.round(settings).await?;
+    }
+    side.settle(settings.settle).await?;
+    Ok(side.finish())
 }
 
 /// One server and one operation.

@@ -56,13 +56,13 @@ pub fn stock(to: Dialect, settings: &Settings) -> String {
     let team = "'A team that is about to apply.'";
     [
         to.calls_of(calls(settings)),
-        to.prospects(Row::Prospect, "'P-C'", prospect, team, PROSPECTS),
+        to.prospects(Row::Prospect, "'P-C'", prospect, team, 0..PROSPECTS),
         to.prospects(
             Row::Text,
             "'P-T'",
             &words::title_sql("n.i"),
             &words::summary_sql("n.i"),
-            TEXTS,
+            0..TEXTS,
         ),
     ]
     .concat()
@@ -118,7 +118,7 @@ const PERSON: &str = "(SELECT id FROM accounts WHERE email = 'admin@example.org'
 const MODEL: &str = "slug = 'medtech-accelerator-2018'";
 
 /// Counts `n.i` over a range.
-fn numbers(range: std::ops::Range<u64>) -> String {
+pub fn numbers(range: std::ops::Range<u64>) -> String {
     format!(
         "WITH RECURSIVE n(i) AS (SELECT CAST({} AS bigint) UNION ALL SELECT i + 1 FROM n WHERE i + 1 < {})",
         range.start, range.end
@@ -126,7 +126,7 @@ fn numbers(range: std::ops::Range<u64>) -> String {
 }
 
 impl Dialect {
-    fn id(self, row: Row, number: &str) -> String {
+    pub fn id(self, row: Row, number: &str) -> String {
         let prefix = row.prefix();
         match self {
             Self::Sqlite => format!("unhex(printf('{prefix}%012x', {number}))"),
@@ -135,10 +135,18 @@ impl Dialect {
     }
 
     /// The present moment, moved by some seconds.
-    fn moment(self, seconds: &str) -> String {
+    pub fn moment(self, seconds: &str) -> String {
         match self {
             Self::Sqlite => format!("((unixepoch() + ({seconds})) * 1000000)"),
             Self::Pg => format!("(now() + ({seconds}) * interval '1 second')"),
+        }
+    }
+
+    /// A text that is JSON.
+    pub fn json(self, text: &str) -> String {
+        match self {
+            Self::Sqlite => text.to_owned(),
+            Self::Pg => format!("CAST({text} AS jsonb)"),
         }
     }
 
@@ -194,20 +202,20 @@ impl Dialect {
         )
     }
 
-    fn prospects(
+    pub fn prospects(
         self,
         kind: Row,
         reference: &str,
         title: &str,
         summary: &str,
-        count: u64,
+        range: std::ops::Range<u64>,
     ) -> String {
         format!(
             "{} INSERT INTO projects (id, reference, title, summary, sector, country, postal_code, region, language, state,
                 shared_with_partners, created_by, version, created_at, updated_at)
              SELECT {}, {reference} || (10000000 + n.i), {title}, {summary}, 'medtech', 'BE', '1000', 'BE1', 'fr',
                 'prospect', false, {PERSON}, 1, {at}, {at} FROM n;",
-            numbers(0..count),
+            numbers(range),
             self.id(kind, "n.i"),
             at = self.moment("n.i - 1000000"),
         )
@@ -277,7 +285,7 @@ impl Dialect {
         self.calls(Row::Call, "'bench-' || n.i", 0..count, "calls.cohort_id")
     }
 
-    fn calls(self, kind: Row, slug: &str, range: std::ops::Range<u64>, cohort: &str) -> String {
+    pub fn calls(self, kind: Row, slug: &str, range: std::ops::Range<u64>, cohort: &str) -> String {
         format!(
             "{} INSERT INTO calls (id, slug, programme_id, cohort_id, names, opens_at, closes_at, version, created_at, updated_at)
              SELECT {}, {slug}, programme_id, {cohort}, names, {now}, {}, 1, {now}, {now} FROM n, calls WHERE {MODEL};",

@@ -52,8 +52,8 @@ impl Row {
     }
 }
 
-/// An operation against the floor.
-pub fn of_operation(measured: &Measured, database: &'static str) -> Row {
+/// An operation against the floor; none where nothing was aimed at.
+pub fn of_operation(measured: &Measured, database: &'static str) -> Option<Row> {
     let on_sqlite = database == SQLITE;
     let target = match measured.operation {
         Operation::ReadProject | Operation::Unchanged => Target::AtMost(1.5),
@@ -62,6 +62,7 @@ pub fn of_operation(measured: &Measured, database: &'static str) -> Row {
         Operation::Search => Target::AtMost(0.05),
         Operation::CreateApplication => Target::AtLeast(if on_sqlite { 2.0 } else { 0.7 }),
         Operation::Transition => Target::AtLeast(if on_sqlite { 2.0 } else { 0.6 }),
+        Operation::Scores | Operation::Submit => return None,
     };
     let writes = measured.operation.writes();
     let figure = if writes {
@@ -69,7 +70,7 @@ pub fn of_operation(measured: &Measured, database: &'static str) -> Row {
     } else {
         Figures::cpu_each
     };
-    Row {
+    Some(Row {
         what: measured.operation.name().to_owned(),
         database,
         measure: if writes {
@@ -80,7 +81,7 @@ pub fn of_operation(measured: &Measured, database: &'static str) -> Row {
         target,
         measured: figure(&measured.ours) / figure(&measured.beside),
         unit: "×",
-    }
+    })
 }
 
 pub fn of_saturation(waiting: &Waiting) -> Row {
