@@ -301,6 +301,14 @@ async fn the_whole_gateway_was_walked(admin: &Client) {
         ),
         (16, 1, 17)
     );
+    let ended = |one: &Value| one["ended_at"].as_str().map(str::to_owned).expect("an end");
+    assert!(
+        places
+            .iter()
+            .all(|one| ended(one).starts_with("2018-02-01T"))
+    );
+    let expired = places.iter().find(|one| one["state"] == "expired");
+    assert!(ended(expired.expect("one")).starts_with("2018-02-01T09:00:00"));
     let decisions = all(admin, "/v1/decisions?limit=100").await;
     let holding = decisions.iter().filter(|one| one["ended_at"].is_null());
     let mut ranks: Vec<i64> = holding.filter_map(|one| one["rank"].as_i64()).collect();
