@@ -327,8 +327,12 @@ async fn its_reviews_are_blind(server: &Server, admin: &Client) {
     let reviewer = sign_in(&server.base, "reviewer.1@example.org", demo::PASSWORD).await;
     let read = all(&reviewer, "/v1/applications?limit=100").await;
     assert!(read.len() > 10, "{}", read.len());
+    let known = all(admin, "/v1/applications?limit=100").await;
+    let is_known = |field: &str, one: &Value| known.iter().any(|other| other[field] == one[field]);
     for application in read {
         let text = application.to_string();
+        assert!(!is_known("id", &application), "{text}");
+        assert!(!is_known("reference", &application), "{text}");
         assert!(application["answers"]["need"].is_string(), "{text}");
         assert!(
             !text.contains("(demo)") && !text.contains("contact"),
