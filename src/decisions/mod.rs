@@ -7,11 +7,12 @@ mod releases;
 mod routes;
 mod store;
 
-pub use actions::{decide, reverse, stage, unstage};
-pub use model::{Place, PlaceId, Reason, Staged, Verdict};
-pub use releases::{go_out, outlook, release_one};
+pub use actions::{decide, reverse, set_up, stage, unstage};
+pub use model::{NewSettings, Place, PlaceId, Reason, ReasonCode, Staged, Verdict};
+pub use places::confirm;
+pub use releases::{NewRelease, begin, go_out, outlook, release_one};
 pub use routes::{DecideApplication, StageDecision};
-pub use store::find_place;
+pub use store::{find_place, place_of};
 
 use crate::app::Slice;
 use crate::jobs::Job;

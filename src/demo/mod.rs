@@ -1,6 +1,8 @@
 //! The demo: the network and the cohort of 2018, made by the commands that the API calls, under a clock set back.
 
+mod answers;
 mod data;
+mod gateway;
 mod plan;
 mod play;
 
@@ -49,18 +51,18 @@ pub async fn make(config: &Config) -> anyhow::Result<()> {
     // Mails of 2018 go into the folder, whatever way today's mails go.
     let mut past = config.clone();
     past.mail.transport = crate::config::Transport::Folder;
-    let file = data::read()?;
+    let demo = Arc::new(data::read()?);
     let clock = SetClock::at(Moment::start_of(data::founded()));
     let app = Arc::new(App::new(
         past,
         Arc::new(clock.clone()),
         Arc::new(SystemChance),
     )?);
-    play::people_and_network(&app, &file).await?;
-    for (day, commands) in plan::plan(&file) {
+    play::people_and_network(&app, &demo).await?;
+    for (day, commands) in plan::plan(&demo) {
         for (at, command) in commands {
             clock.set(at);
-            play::play(&app, &file, command.clone())
+            play::play(&app, &demo, command.clone())
                 .await
                 .with_context(|| format!("{command:?} on {day}"))?;
         }

@@ -3,34 +3,34 @@
 use std::sync::Arc;
 
 use chrono::{Duration, NaiveDate};
-use serde_json::{Map, Value, json};
 
-use super::PASSWORD;
-use super::data::{self, COHORT, DemoFile, Person, founder};
+use super::data::{self, COHORT, Demo, Person, founder};
 use super::plan::{Command, waived};
+use super::{PASSWORD, answers};
 use crate::accounts::{self, NewAccount};
 use crate::app::{App, Tx};
-use crate::applications::{self, Application, Decision, Outcome};
+use crate::applications::{self, Application};
 use crate::auth::{AccountId, Actor, Caller, Grant, Role, Scope};
 use crate::coaching::{self, Action, Booking, NewUpdate, SessionChange, SessionState};
 use crate::db::Moment;
-use crate::decisions;
 use crate::eligibility::WaivableRule;
 use crate::error::{OrNotFound, Result};
 use crate::http::Seen;
+use crate::jobs;
 use crate::journey::{self, Kind, Step, Waiver};
 use crate::lang::{Lang, Names};
 use crate::network::files::{CallPart, CohortPart, Files, NetworkFile};
 use crate::network::{self, Pillar};
 use crate::projects::{self, AssignmentKind, AssignmentRole, NewAssignment, NewProject, Project};
 
-/// Loads the network and gives everybody an account.
-pub async fn people_and_network(app: &Arc<App>, file: &DemoFile) -> anyhow::Result<()> {
+/// Loads the network, gives everybody an account, and sets the call up.
+pub async fn people_and_network(app: &Arc<App>, demo: &Arc<Demo>) -> anyhow::Result<()> {
     let password_hash = app.passwords.hash(PASSWORD.to_owned()).await?;
     let mut files = Files::belgium()?;
-    files.networks.push(file.network());
-    let file = file.clone();
+    files.networks.push(demo.file.network());
+    let demo = Arc::clone(demo);
     app.run(Caller::system(), move |tx| {
+        let file = &demo.file;
         network::load(tx, &files)?;
         for person in &file.people {
             let account = account(
@@ -60,7 +60,7 @@ pub async fn people_and_network(app: &Arc<App>, file: &DemoFile) -> anyhow::Resu
             )?;
         }
         for other in &file.others {
-            let name = format!("Applicant {} (demo)", other.number);
+            let name = data::applicant(other.number);
             account(
                 tx,
                 &founder(other.number),
@@ -69,7 +69,8 @@ pub async fn people_and_network(app: &Arc<App>, file: &DemoFile) -> anyhow::Resu
                 &password_hash,
             )?;
         }
-        Ok(())
+        let doing = Doing { demo: &demo };
+        doing.set_up(tx)
     })
     .await?;
     Ok(())
@@ -102,50 +103,70 @@ fn scope(tx: &mut Tx<'_>, person: &Person) -> Result<Scope> {
         Some(("cohort", slug)) => Scope::Cohort {
             id: network::cohort_by_slug(tx.conn, slug)?.id.0,
         },
+        Some(("programme", slug)) => {
+            let all = network::all_programmes(tx.conn)?;
+            let programme = all.into_iter().find(|one| one.slug == slug);
+            Scope::Programme {
+                id: programme.or_not_found()?.id.0,
+            }
+        }
         _ => Scope::Network,
     })
 }
 
 /// Does one command of the plan.
-pub async fn play(app: &Arc<App>, file: &DemoFile, command: Command) -> Result<()> {
-    let file = file.clone();
+pub async fn play(app: &Arc<App>, demo: &Arc<Demo>, command: Command) -> Result<()> {
+    if matches!(command, Command::Work) {
+        return jobs::drain(app).await.map(|_| ());
+    }
+    let demo = Arc::clone(demo);
     app.run(Caller::system(), move |tx| {
-        let doing = Doing { file: &file };
+        let doing = Doing { demo: &demo };
         doing.command(tx, &command)
     })
     .await
 }
 
-struct Doing<'a> {
-    file: &'a DemoFile,
+pub(super) struct Doing<'a> {
+    pub demo: &'a Demo,
 }
 
 /// Who a project of the plan is, whichever of the two lists it stands in.
-struct Entry<'a> {
-    title: &'a str,
-    summary: &'a str,
-    sector: network::Sector,
-    postal_code: &'a str,
-    enterprise_number: Option<&'a str>,
-    language: Lang,
-    feedback: Option<&'a str>,
+pub(super) struct Entry<'a> {
+    pub number: usize,
+    pub title: &'a str,
+    pub summary: &'a str,
+    pub sector: network::Sector,
+    pub postal_code: &'a str,
+    pub enterprise_number: Option<&'a str>,
+    pub language: Lang,
+    /// Who is asked for.
+    pub contact: String,
+    /// Where it begins, if it is accepted.
+    pub pillar: Pillar,
+    pub returned: Option<&'a data::Returned>,
+    pub override_reason: Option<&'a str>,
+    pub is_complete: bool,
 }
 
 impl Doing<'_> {
     fn command(&self, tx: &mut Tx<'_>, command: &Command) -> Result<()> {
         match *command {
             Command::Start(number) => self.start(tx, number),
-            Command::Submit(number) => Self::submit(tx, number),
-            Command::Withdraw(number) => {
-                let application = Self::application(tx, number)?;
-                act_as(tx, &founder(number), |tx| {
-                    applications::withdraw(tx, application.id, &Seen::Any)
-                })?;
-                Ok(())
-            }
-            Command::Accept(number) => self.decide(tx, number, Outcome::Accept),
-            Command::Waitlist(number) => self.decide(tx, number, Outcome::Waitlist),
-            Command::Decline(number) => self.decide(tx, number, Outcome::Decline),
+            Command::Submit(number) => self.submit(tx, number),
+            Command::Withdraw(number) => Self::withdraw(tx, number),
+            Command::Screen(number) => Self::screen(tx, number),
+            Command::Return(number) => self.send_back(tx, number),
+            Command::Resubmit(number) => self.resubmit(tx, number),
+            Command::Pass(number) => Self::pass(tx, number),
+            Command::PlanReviews => Self::plan_reviews(tx),
+            Command::Review(number) => self.review(tx, number),
+            Command::Stage(number) => self.stage(tx, number),
+            Command::ScheduleRelease => self.schedule_release(tx),
+            Command::Confirm(number) => Self::confirm(tx, number),
+            Command::Reverse(number) => self.reverse(tx, number),
+            Command::AnswerForTest(number) => self.answer_for_test(tx, number),
+            Command::Work => Ok(()),
             Command::Assign(number) => self.assign(tx, number),
             Command::Report {
                 number,
@@ -159,37 +180,13 @@ impl Doing<'_> {
         }
     }
 
-    fn entry(&self, number: usize) -> Result<Entry<'_>> {
-        let sixteen = self
-            .file
-            .projects
-            .iter()
-            .find(|one| one.number == number)
-            .map(|one| Entry {
-                title: &one.title,
-                summary: &one.summary,
-                sector: one.sector,
-                postal_code: &one.postal_code,
-                enterprise_number: Some(&one.enterprise_number),
-                language: one.language,
-                feedback: None,
-            });
-        let other = || {
-            self.file
-                .others
-                .iter()
-                .find(|one| one.number == number)
-                .map(|one| Entry {
-                    title: &one.title,
-                    summary: &one.summary,
-                    sector: one.sector,
-                    postal_code: &one.postal_code,
-                    enterprise_number: None,
-                    language: one.language,
-                    feedback: one.reason.as_deref(),
-                })
-        };
-        sixteen.or_else(other).or_not_found()
+    pub fn entry(&self, number: usize) -> Result<Entry<'_>> {
+        let sixteen = self.demo.file.projects.iter();
+        let sixteen = sixteen.filter(|one| one.number == number);
+        let others = self.demo.file.others.iter();
+        let others = others.filter(|one| one.number == number);
+        let mut found = sixteen.map(of_sixteen).chain(others.map(of_others));
+        found.next().or_not_found()
     }
 
     fn start(&self, tx: &mut Tx<'_>, number: usize) -> Result<()> {
@@ -206,9 +203,7 @@ impl Doing<'_> {
             applicant_kind: projects::ApplicantKind::Team,
         };
         let call = network::call_by_slug(tx.conn, COHORT)?;
-        let mut answers: Map<String, Value> = Map::new();
-        answers.insert("number".into(), json!(number));
-        answers.insert("need".into(), json!(entry.summary));
+        let answers = answers::first(&entry, &self.demo.gateway.samples);
         act_as(tx, &founder(number), |tx| projects::create(tx, &new))?;
         act_as(tx, &founder(number), |tx| {
             let project = own_project(tx)?;
@@ -217,21 +212,13 @@ impl Doing<'_> {
         Ok(())
     }
 
-    fn submit(tx: &mut Tx<'_>, number: usize) -> Result<()> {
+    fn submit(&self, tx: &mut Tx<'_>, number: usize) -> Result<()> {
         let application = Self::application(tx, number)?;
-        let (project, coordinator) = Self::project_and_coordinator(tx, number)?;
-        let call = network::call(tx.conn, application.call_id)?;
-        let programme = network::programme(tx.conn, call.programme_id)?;
-        if programme.excluded_sectors.contains(&project.sector) {
-            let reason = "Outside the scope as biotech or pharma; looked at because the applicant asks for coaching on a digital read-out.";
+        let (_, coordinator) = Self::project_and_coordinator(tx, number)?;
+        if let Some(reason) = self.entry(number)?.override_reason {
+            let rule = WaivableRule::Sector;
             act_as(tx, &coordinator, |tx| {
-                applications::override_rule(
-                    tx,
-                    application.id,
-                    &Seen::Any,
-                    WaivableRule::Sector,
-                    reason,
-                )
+                applications::override_rule(tx, application.id, &Seen::Any, rule, reason)
             })?;
         }
         act_as(tx, &founder(number), |tx| {
@@ -240,25 +227,10 @@ impl Doing<'_> {
         Ok(())
     }
 
-    fn decide(&self, tx: &mut Tx<'_>, number: usize, outcome: Outcome) -> Result<()> {
+    fn withdraw(tx: &mut Tx<'_>, number: usize) -> Result<()> {
         let application = Self::application(tx, number)?;
-        let (_, coordinator) = Self::project_and_coordinator(tx, number)?;
-        let cohort = network::cohort_by_slug(tx.conn, COHORT)?;
-        let accepting = outcome == Outcome::Accept;
-        let pillar = self
-            .file
-            .projects
-            .iter()
-            .find(|one| one.number == number)
-            .map(|one| one.pillar);
-        let decision = Decision {
-            outcome,
-            cohort_id: accepting.then_some(cohort.id),
-            pillar: pillar.filter(|_| accepting),
-            feedback: self.entry(number)?.feedback.map(str::to_owned),
-        };
-        act_as(tx, &coordinator, |tx| {
-            decisions::decide(tx, application.id, &Seen::Any, &decision)
+        act_as(tx, &founder(number), |tx| {
+            applications::withdraw(tx, application.id, &Seen::Any)
         })?;
         Ok(())
     }
@@ -370,8 +342,8 @@ impl Doing<'_> {
     }
 
     /// One of the sixteen, as the file has it.
-    fn planned(&self, number: usize) -> Result<&data::Project> {
-        let mut sixteen = self.file.projects.iter();
+    pub fn planned(&self, number: usize) -> Result<&data::Project> {
+        let mut sixteen = self.demo.file.projects.iter();
         sixteen.find(|one| one.number == number).or_not_found()
     }
 
@@ -417,7 +389,7 @@ impl Doing<'_> {
         Ok(())
     }
 
-    fn application(tx: &mut Tx<'_>, number: usize) -> Result<Application> {
+    pub fn application(tx: &mut Tx<'_>, number: usize) -> Result<Application> {
         act_as(tx, &founder(number), |tx| {
             let project = own_project(tx)?;
             applications::of_project(tx.conn, project.id)
@@ -425,15 +397,49 @@ impl Doing<'_> {
     }
 
     /// The project, and the address of the coordinator of its region.
-    fn project_and_coordinator(tx: &mut Tx<'_>, number: usize) -> Result<(Project, String)> {
+    pub fn project_and_coordinator(tx: &mut Tx<'_>, number: usize) -> Result<(Project, String)> {
         let project = act_as(tx, &founder(number), own_project)?;
         let region = project.region.clone().unwrap_or_default().to_lowercase();
         Ok((project, format!("coordinator.{region}@example.org")))
     }
 }
 
+fn of_sixteen(one: &data::Project) -> Entry<'_> {
+    Entry {
+        number: one.number,
+        title: &one.title,
+        summary: &one.summary,
+        sector: one.sector,
+        postal_code: &one.postal_code,
+        enterprise_number: Some(&one.enterprise_number),
+        language: one.language,
+        contact: one.founder.clone(),
+        pillar: one.pillar,
+        returned: one.returned.as_ref(),
+        override_reason: one.override_reason.as_deref(),
+        is_complete: true,
+    }
+}
+
+fn of_others(one: &data::Other) -> Entry<'_> {
+    Entry {
+        number: one.number,
+        title: &one.title,
+        summary: &one.summary,
+        sector: one.sector,
+        postal_code: &one.postal_code,
+        enterprise_number: None,
+        language: one.language,
+        contact: data::applicant(one.number),
+        pillar: one.offered.unwrap_or(Pillar::CreateLearn),
+        returned: one.returned.as_ref(),
+        override_reason: one.override_reason.as_deref(),
+        is_complete: one.outcome != data::Outcome::Incomplete,
+    }
+}
+
 /// Does something as the person with this address, with the rights they have at that moment.
-fn act_as<T>(
+pub(super) fn act_as<T>(
     tx: &mut Tx<'_>,
     email: &str,
     work: impl FnOnce(&mut Tx<'_>) -> Result<T>,
@@ -477,7 +483,7 @@ pub struct Summary {
 
 /// Opens a call for today, so that visitors can apply, and sums up.
 pub async fn open_call(app: &Arc<App>) -> anyhow::Result<Summary> {
-    let file = data::read()?;
+    let file = data::read()?.file;
     let today = app.clock.now();
     let slug = "medtech-accelerator-next".to_owned();
     let names = Names::same("MedTech Accelerator, next cohort (demo)");

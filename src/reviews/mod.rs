@@ -11,10 +11,12 @@ mod scoring;
 mod setup;
 mod store;
 
-pub use actions::{assign, told};
+pub use actions::{assign, draft, submit, told};
 pub use committee::committee_ready;
-pub use model::{Review, ReviewId, Rubric};
-pub use store::{review, rubric};
+pub use model::{Draft, PlanId, Profile, Recommendation, Review, ReviewId, Rubric};
+pub use plans::{apply as apply_plan, make as make_plan};
+pub use setup::{put_profile, put_rubric};
+pub use store::{of_application, review, rubric};
 
 use crate::app::Slice;
 use crate::jobs::Job;

@@ -262,4 +262,81 @@ async fn the_demo_is_the_cohort_of_2018() {
     ] {
         assert_eq!(states[state], count, "{state} in {states}");
     }
+    the_whole_gateway_was_walked(&admin).await;
+    its_reviews_are_blind(&server, &admin).await;
+}
+
+/// The rows of a list that fits on one page.
+async fn all(client: &Client, path: &str) -> Vec<Value> {
+    let page = client.get(path).await.expect(200).json();
+    assert!(page["next"].is_null(), "{path} has more pages");
+    page["data"].as_array().expect("rows").clone()
+}
+
+fn count(rows: &[Value], field: &str, word: &str) -> usize {
+    rows.iter().filter(|row| row[field] == word).count()
+}
+
+/// Submitted with receipts, returned, placed and waiting as config/demo/gateway-2018.toml says.
+async fn the_whole_gateway_was_walked(admin: &Client) {
+    let applications = all(admin, "/v1/applications?limit=100").await;
+    assert_eq!(applications.len(), 58);
+    let mut came_again = 0;
+    for application in applications.iter().filter(|one| one["state"] != "draft") {
+        let id = application["id"].as_str().expect("an id");
+        let path = format!("/v1/applications/{id}/receipts");
+        let receipts = all(admin, &path).await;
+        let path = format!("/v1/applications/{id}/returns");
+        let returns = all(admin, &path).await;
+        assert_eq!(receipts.len(), returns.len() + 1, "{application}");
+        came_again += returns.len();
+    }
+    assert_eq!(came_again, 3);
+    let places = all(admin, "/v1/places?limit=100").await;
+    assert_eq!(
+        (
+            count(&places, "state", "confirmed"),
+            count(&places, "state", "expired"),
+            places.len()
+        ),
+        (16, 1, 17)
+    );
+    let ended = |one: &Value| one["ended_at"].as_str().map(str::to_owned).expect("an end");
+    assert!(
+        places
+            .iter()
+            .all(|one| ended(one).starts_with("2018-02-01T"))
+    );
+    let expired = places.iter().find(|one| one["state"] == "expired");
+    assert!(ended(expired.expect("one")).starts_with("2018-02-01T09:00:00"));
+    let decisions = all(admin, "/v1/decisions?limit=100").await;
+    let holding = decisions.iter().filter(|one| one["ended_at"].is_null());
+    let mut ranks: Vec<i64> = holding.filter_map(|one| one["rank"].as_i64()).collect();
+    ranks.sort_unstable();
+    assert_eq!(ranks, [2, 3, 4, 5, 6, 7], "the first has moved up");
+    let lacks_reasons = |one: &Value| one["reasons"].as_array().is_none_or(Vec::is_empty);
+    let declined = decisions.iter().filter(|one| one["outcome"] == "decline");
+    assert_eq!(declined.clone().count(), 24);
+    assert!(!declined.into_iter().any(lacks_reasons));
+}
+
+async fn its_reviews_are_blind(server: &Server, admin: &Client) {
+    let reviews = all(admin, "/v1/reviews?limit=100").await;
+    assert_eq!(count(&reviews, "state", "submitted"), 2 * 48);
+    assert_eq!(count(&reviews, "state", "open"), 2, "one was withdrawn");
+    let reviewer = sign_in(&server.base, "reviewer.1@example.org", demo::PASSWORD).await;
+    let read = all(&reviewer, "/v1/applications?limit=100").await;
+    assert!(read.len() > 10, "{}", read.len());
+    let known = all(admin, "/v1/applications?limit=100").await;
+    let is_known = |field: &str, one: &Value| known.iter().any(|other| other[field] == one[field]);
+    for application in read {
+        let text = application.to_string();
+        assert!(!is_known("id", &application), "{text}");
+        assert!(!is_known("reference", &application), "{text}");
+        assert!(application["answers"]["need"].is_string(), "{text}");
+        assert!(
+            !text.contains("(demo)") && !text.contains("contact"),
+            "{text}"
+        );
+    }
 }
