@@ -269,6 +269,12 @@ async fn a_return_opens_exactly_the_named_fields_and_closes_when_it_comes_again(
         .does(ada, "submit", json!({}))
         .await
         .refused(409, "application-closed");
+    // The second look has a result of its own.
+    let pass = json!({ "step": "finish", "result": "pass", "reasons": ["complete"] });
+    scene.does(carl, "screening", pass).await.expect(200);
+    let looks = scene.list(carl, "screenings").await;
+    let results: Vec<&Value> = looks.iter().map(|one| &one["result"]).collect();
+    assert_eq!(results, ["return", "pass"]);
 }
 
 #[actix_web::test]

@@ -147,7 +147,8 @@ pub fn start_screening(tx: &mut Tx<'_>, application: ApplicationId) -> Result<()
     Ok(())
 }
 
-/// Ends the screening that has begun.
+/// Ends the screening that has begun. What came again after a return goes on in screening; its second look begins with
+/// its end.
 pub fn finish_screening(
     tx: &mut Tx<'_>,
     application: ApplicationId,
@@ -155,9 +156,14 @@ pub fn finish_screening(
     reasons: &[String],
     note: Option<&str>,
 ) -> Result<()> {
-    let begun = screenings::table
-        .filter(screenings::application_id.eq(application))
-        .filter(screenings::finished_at.is_null());
+    let begun = || {
+        screenings::table
+            .filter(screenings::application_id.eq(application))
+            .filter(screenings::finished_at.is_null())
+    };
+    if !diesel::select(diesel::dsl::exists(begun())).get_result(tx.conn)? {
+        start_screening(tx, application)?;
+    }
     let end = (
         screenings::result.eq(result),
         screenings::reasons.eq(Json(json!(reasons))),
@@ -165,7 +171,7 @@ pub fn finish_screening(
         screenings::finished_by.eq(tx.caller.account()),
         screenings::finished_at.eq(tx.now),
     );
-    diesel::update(begun).set(end).execute(tx.conn)?;
+    diesel::update(begun()).set(end).execute(tx.conn)?;
     Ok(())
 }
 
