@@ -10,8 +10,9 @@ use crate::app::Tx;
 use crate::applications;
 use crate::auth::Caller;
 use crate::db::Conn;
-use crate::error::{Error, Result};
+use crate::error::{Error, FieldError, Result};
 use crate::events::{self, Fact};
+use crate::forms::{self, Form, QuestionKind};
 use crate::http::Seen;
 use crate::network;
 use crate::projects;
@@ -67,16 +68,37 @@ fn lock(tx: &mut Tx<'_>, owner: Owner) -> Result<Home> {
 /// Notes that a file is about to lie in the store, and that its project has room for it.
 ///
 /// # Errors
-/// `document-quota-reached`, or as `may_add`.
+/// `document-quota-reached`, `invalid` for a question that asks for no file, or as `may_add`.
 pub fn arrive(tx: &mut Tx<'_>, owner: Owner, new: &NewDocument) -> Result<DocumentId> {
     let home = lock(tx, owner)?;
     may_add(tx.caller, &home)?;
+    check_question(tx.conn, &home, new)?;
     let quota = tx.app.config.documents.quota_mib * 1024 * 1024;
     let taken = store::taken(tx.conn, home.project.id)?;
     if taken.saturating_add(new.bytes) > quota {
         return Err(Refusal::QuotaReached.into());
     }
     store::insert(tx, &home, new)
+}
+
+/// Where the call has a form, a document can only be meant for one of its questions that ask for a file.
+fn check_question(conn: &mut Conn, home: &Home, new: &NewDocument) -> Result<()> {
+    let (Some((application, call)), Some(question)) = (&home.application, &new.question) else {
+        return Ok(());
+    };
+    let form = match application.form_id {
+        Some(form) => Some(forms::find(conn, form)?),
+        None => forms::of_call(conn, call.id)?,
+    };
+    let asks = |form: &Form| {
+        let found = form.definition.question(question);
+        found.is_some_and(|one| one.kind == QuestionKind::File)
+    };
+    if form.is_none_or(|form| asks(&form)) {
+        return Ok(());
+    }
+    let error = FieldError::new("/question", "unknown-question");
+    Err(Error::invalid(vec![error]))
 }
 
 /// Keeps a document whose file lies in the store.

@@ -64,7 +64,7 @@ impl Question {
             }
             QuestionKind::File => json!({ "type": "string", "format": "uuid" }),
             QuestionKind::Link => {
-                json!({ "type": "string", "format": "uri", "pattern": "^https://", "maxLength": LONGEST_LINK })
+                json!({ "type": "string", "format": "uri", "pattern": "^https://[^/?#@\\s]+([/?#]|$)", "maxLength": LONGEST_LINK })
             }
             QuestionKind::Agreement => json!({ "type": "boolean", "const": true }),
         }

@@ -7,7 +7,7 @@ use super::model::{Call, Cohort, CohortId, Organisation, OrganisationId, Place, 
 use super::store;
 use crate::app::Tx;
 use crate::db::{Conn, Moment, dialect};
-use crate::error::{Error, OrNotFound, Result};
+use crate::error::{Error, FieldError, OrNotFound, Result};
 use crate::events::{self, Fact};
 use crate::http::Seen;
 
@@ -108,7 +108,10 @@ pub fn create_cohort(tx: &mut Tx<'_>, part: &CohortPart) -> Result<Cohort> {
     if store::cohort_by_slug(tx.conn, &part.slug).is_ok() {
         return Err(Refusal::SlugTaken.into());
     }
-    let programme = store::programme_by_slug(tx.conn, &part.programme)?;
+    let programme = named(
+        store::programme_by_slug(tx.conn, &part.programme),
+        "/programme",
+    )?;
     let cohort = store::insert_cohort(tx, programme, part)?;
     let after = noted_cohort(tx.conn, &cohort)?;
     let fact = Fact::new("cohort.created", "cohort", cohort.id.0);
@@ -137,7 +140,10 @@ pub fn create_call(tx: &mut Tx<'_>, part: &CallPart) -> Result<Call> {
     if store::call_by_slug(tx.conn, &part.slug).is_ok() {
         return Err(Refusal::SlugTaken.into());
     }
-    let programme = store::programme_by_slug(tx.conn, &part.programme)?;
+    let programme = named(
+        store::programme_by_slug(tx.conn, &part.programme),
+        "/programme",
+    )?;
     let cohort = call_cohort(tx.conn, part)?;
     let call = store::insert_call(tx, programme, cohort, part)?;
     let fact = Fact::new("call.created", "call", call.id.0);
@@ -180,8 +186,19 @@ fn noted_call(call: &Call) -> Value {
 
 fn call_cohort(conn: &mut Conn, part: &CallPart) -> Result<Option<CohortId>> {
     let slug = part.cohort.as_deref();
-    slug.map(|slug| store::cohort_by_slug(conn, slug).map(|cohort| cohort.id))
-        .transpose()
+    let cohort = slug.map(|slug| named(store::cohort_by_slug(conn, slug), "/cohort"));
+    Ok(cohort.transpose()?.map(|cohort| cohort.id))
+}
+
+/// What a body names by its slug; a slug that is nobody's is a mistake in the body.
+fn named<T>(found: Result<T>, pointer: &'static str) -> Result<T> {
+    match found {
+        Err(error) if error.code() == Some("not-found") => {
+            let error = FieldError::new(pointer, "unknown-reference");
+            Err(Error::invalid(vec![error]))
+        }
+        found => found,
+    }
 }
 
 /// Where a postal code lies at a moment; none where the country has no rules here or the code is in no block.
