@@ -799,6 +799,63 @@ async fn a_list_is_done_one_by_one_and_a_dry_run_leaves_nothing() {
 }
 
 #[actix_web::test]
+async fn what_staff_do_before_a_review_takes_lists_too() {
+    let round = Round::new(2, &[]).await;
+    let ids = round.many(2).await;
+    let items: Vec<Value> = ids.iter().map(|id| json!({ "id": id })).collect();
+    let reviewer = crate::reviews::reviewer(&round.world, "Rita").await;
+    for (command, status, code) in [
+        (
+            json!({ "kind": "screen", "screening": { "step": "start" } }),
+            200,
+            Value::Null,
+        ),
+        (
+            json!({ "kind": "screen", "screening": { "step": "start" } }),
+            409,
+            json!("not-to-be-screened"),
+        ),
+        (
+            json!({ "kind": "screen", "screening": { "step": "finish", "result": "pass", "reasons": ["complete"] } }),
+            200,
+            Value::Null,
+        ),
+        (
+            json!({ "kind": "tag", "tags": ["site-visit"] }),
+            204,
+            Value::Null,
+        ),
+        (
+            json!({ "kind": "assign", "account_id": reviewer.id }),
+            409,
+            json!("rubric-missing"),
+        ),
+        (
+            json!({ "kind": "return", "back": { "fields": ["/answers/need"], "message": "Tell more.", "reasons": ["other"] } }),
+            200,
+            Value::Null,
+        ),
+    ] {
+        let body = json!({ "command": command, "items": items });
+        let done = round.carl.post("/v1/bulk/applications", body).await;
+        let results = done.expect(200).json()["results"].clone();
+        for result in results.as_array().expect("results") {
+            assert_eq!(
+                (&result["status"], &result["code"]),
+                (&json!(status), &code),
+                "{command}"
+            );
+        }
+    }
+    for id in &ids {
+        let shown = round.carl.get(&format!("/v1/applications/{id}")).await;
+        assert_eq!(shown.expect(200).json()["state"], "returned");
+        let tags = round.carl.get(&format!("/v1/applications/{id}/tags")).await;
+        assert_eq!(tags.expect(200).json()["tags"], json!(["site-visit"]));
+    }
+}
+
+#[actix_web::test]
 async fn a_call_without_settings_admits_at_once() {
     let world = World::new().await;
     let (call, cohort) = world.open_call(2, &[]).await;

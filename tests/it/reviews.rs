@@ -850,6 +850,23 @@ async fn a_committee_decides_once_each_region_has_spoken() {
     let enough = json!({ "members": members, "needed_per_region": 1 });
     put(&stage.admin, &path, enough).await.expect(200);
     assert_eq!(ready().await, Err(Some("committee-incomplete")));
+    let decision = format!("/v1/applications/{application}/decision");
+    carl.post_seen(&decision, json!({ "outcome": "decline" }))
+        .await
+        .refused(409, "committee-incomplete");
+    let staged = format!("/v1/applications/{application}/staged-decision");
+    let decline = json!({ "outcome": "decline", "reasons": [{ "code": "team" }] });
+    carl.put(&staged, decline).await.expect(200);
+    let release = format!("/v1/calls/{}/releases", stage.call);
+    let refused = carl.post(&release, json!({})).await;
+    let refused = refused.refused(409, "release-refused").errors();
+    assert!(
+        refused.len() == 3
+            && refused
+                .iter()
+                .all(|(_, code)| code == "region-has-not-spoken"),
+        "{refused:?}"
+    );
     let review = stage.assigned(&application, &rita).await;
     stage.submit(&rita, &review, 4, 4).await;
     let vote = format!("/v1/applications/{application}/vote");
@@ -864,8 +881,13 @@ async fn a_committee_decides_once_each_region_has_spoken() {
     stage.admin.put(&vote, yes).await.expect(200);
     assert_eq!(ready().await, Ok(()));
     let conflict = json!({ "note": "Cousins", "review_id": review });
-    rita.post("/v1/conflicts", conflict).await.expect(201);
+    let noted = rita.post("/v1/conflicts", conflict).await.expect(201);
     assert_eq!(ready().await, Err(Some("committee-incomplete")));
+    let end = format!("/v1/conflicts/{}/end", noted.text_at("/id"));
+    carl.post_seen(&end, json!({ "reason": "They are not" }))
+        .await
+        .expect(200);
+    carl.post(&release, json!({})).await.expect(201);
 }
 
 #[actix_web::test]
