@@ -51,6 +51,8 @@ struct Model {
     receipts: usize,
     returns: usize,
     screenings: usize,
+    /// Whether a screening has begun and not ended.
+    looking: bool,
     version: i64,
 }
 
@@ -62,6 +64,7 @@ impl Model {
             receipts: 0,
             returns: 0,
             screenings: 0,
+            looking: false,
             version: 1,
         }
     }
@@ -89,8 +92,12 @@ impl Model {
             Deed::Start if at == "submitted" => {
                 self.state = "screening";
                 self.screenings += 1;
+                self.looking = true;
             }
-            Deed::Pass if at == "screening" => self.state = "in_review",
+            Deed::Pass if at == "screening" => {
+                self.end_look();
+                self.state = "in_review";
+            }
             Deed::FinishWithReturn if at == "screening" => self.send_back(),
             Deed::SendBack if lies_with_staff => self.send_back(),
             Deed::Decide(outcome) if lies_with_staff || at == "waitlisted" => {
@@ -110,7 +117,16 @@ impl Model {
         Ok(())
     }
 
+    /// What came again after a return has a look of its own, which begins with its end.
+    fn end_look(&mut self) {
+        self.screenings += usize::from(!self.looking);
+        self.looking = false;
+    }
+
     fn send_back(&mut self) {
+        if self.state == "screening" {
+            self.end_look();
+        }
         self.from = Some(self.state);
         self.state = "returned";
         self.returns += 1;
@@ -232,12 +248,14 @@ impl Scene {
             ];
             known.into_iter().find(|word| value == word)
         };
+        let looks = self.carl.list(&format!("{path}/screenings")).await;
         Model {
             state: word(&read["state"]).expect("a state"),
             from: open.and_then(|one| word(&one["from_state"])),
             receipts: self.ada.list(&format!("{path}/receipts")).await.len(),
             returns: returns.len(),
-            screenings: self.carl.list(&format!("{path}/screenings")).await.len(),
+            screenings: looks.len(),
+            looking: looks.iter().any(|look| look["finished_at"].is_null()),
             version: read["version"].as_i64().expect("a version"),
         }
     }
